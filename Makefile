@@ -1,0 +1,42 @@
+# The front door. Everything real is behind CMakePresets.json, scripts/ and tests/run.py; this file only names it.
+PRESETS := host win64 win32
+IMAGE ?=
+TIME ?= 60
+
+.PHONY: all build demo test test-long lint format bench fuzz dist clean $(addprefix preset-,host clang asan tsan fuzz coverage win64 win32)
+
+all: bootstrap-build $(addprefix preset-,$(PRESETS))
+
+bootstrap-%:
+	@scripts/bootstrap.sh $*
+
+preset-%:
+	@test -f build/$*/build.ninja || cmake --preset $* >/dev/null
+	@cmake --build --preset $* -- --quiet
+
+demo: bootstrap-demo $(addprefix preset-,$(PRESETS))
+	@scripts/demo.sh $(IMAGE)
+
+test: bootstrap-test $(addprefix preset-,$(PRESETS) asan)
+	@python3 tests/run.py
+
+test-long: bootstrap-test $(addprefix preset-,$(PRESETS) asan)
+	@python3 tests/run.py --long
+
+lint: bootstrap-lint preset-host
+	@scripts/lint.sh
+
+format: bootstrap-format
+	@scripts/format.sh
+
+bench: bootstrap-bench preset-host
+	@python3 bench/run.py
+
+fuzz: bootstrap-fuzz preset-fuzz
+	@scripts/fuzz.sh $(TIME)
+
+dist: bootstrap-dist $(addprefix preset-,$(PRESETS))
+	@scripts/dist.sh
+
+clean:
+	rm -rf build out

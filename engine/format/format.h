@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* What an image format implements, and the list of formats. One file a format; registry.c holds the list. */
+#ifndef PLATTER_ENGINE_FORMAT_H
+#define PLATTER_ENGINE_FORMAT_H
+
+#include "../block.h"
+
+enum platter_probe {
+    PLATTER_PROBE_NO = 0,
+    PLATTER_PROBE_MAYBE = 1, /* could be anything: raw */
+    PLATTER_PROBE_YES = 2,   /* its signature is there */
+};
+
+/* What a format hands back from open. Strings and details are owned by `arena`-like free of the format's own block. */
+struct platter_opened {
+    struct platter_block *block; /* the disk; one reference, the caller's */
+    const char *variant;         /* static text; "" when there is only one */
+    bool writable;               /* can be written in place, whatever the flags of this open */
+    struct platter_detail_list *details; /* for platter_detail_add(); never NULL during open */
+};
+
+struct platter_detail_list;
+/* Adds a line to what `platter info` shows. key: stable snake_case; value: printf. Out of memory is silently less detail. */
+void platter_detail_add(struct platter_detail_list *list, const char *key, const char *format, ...)
+    PLATTER_PRINTF(3, 4);
+
+struct platter_format {
+    const char *name; /* "vhd" */
+    /* Looks at content only, reads as little as it can. An I/O error is PROBE_NO. */
+    enum platter_probe (*probe)(struct platter_block *file);
+    /*
+     * `file` is the image's file (any offset and length may be read; keep a reference with platter_block_ref).
+     * options->flags says whether to open for writing. `path` is for finding neighbours: parents, parts, extents.
+     */
+    enum platter_result (*open)(struct platter_block *file, const char *path,
+                                const struct platter_open_options *options, struct platter_opened *opened,
+                                struct platter_error *err);
+    /* Checks structure beyond what open does; NULL: reading everything is the check. See platter_image_verify. */
+    enum platter_result (*verify)(struct platter_block *disk, platter_finding_fn *finding, void *context,
+                                  const struct platter_progress *progress, struct platter_verify_report *report,
+                                  struct platter_error *err);
+};
+
+/* NULL-terminated, in the order of probing; raw is last. */
+extern const struct platter_format *const platter_formats[];
+
+#endif

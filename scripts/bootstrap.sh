@@ -1,0 +1,47 @@
+#!/bin/sh
+# Installs the Debian packages that a make target needs and that are not there yet, and says which.
+# usage: scripts/bootstrap.sh build|demo|test|lint|bench|fuzz|dist ...
+set -eu
+
+build="gcc libc6-dev cmake ninja-build python3 gcc-mingw-w64-x86-64 gcc-mingw-w64-i686 mingw-w64-x86-64-dev
+    mingw-w64-i686-dev"
+images="ntfs-3g dosfstools mtools qemu-utils gdisk fdisk"
+wine="wine64 wine"
+
+packages=
+for purpose in "$@"; do
+    case $purpose in
+    build) packages="$packages $build" ;;
+    demo) packages="$packages $build $images $wine" ;;
+    test) packages="$packages $build $images $wine clang llvm libcmocka-dev libnbd-bin git" ;;
+    lint) packages="$packages $build clang clang-tidy cppcheck" ;;
+    format) packages="$packages clang-format" ;;
+    bench) packages="$packages $build $images libnbd-bin fio" ;;
+    fuzz) packages="$packages $build clang libclang-rt-14-dev" ;;
+    dist) packages="$packages $build zip" ;;
+    *) echo "bootstrap: unknown purpose '$purpose'" >&2; exit 2 ;;
+    esac
+done
+
+missing=
+for package in $packages; do
+    state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$state" = installed ] || case " $missing " in *" $package "*) ;; *) missing="$missing $package" ;; esac
+done
+[ -n "$missing" ] || exit 0
+
+echo "Platter: installing what is missing with apt-get:$missing"
+sudo=
+if [ "$(id -u)" != 0 ]; then
+    sudo=sudo
+    command -v sudo >/dev/null || { echo "bootstrap: not root and no sudo; as root run: apt-get install$missing" >&2; exit 1; }
+fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086
+if ! { $sudo apt-get update -q && $sudo apt-get install -q -y --no-install-recommends $missing; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "bootstrap: apt-get failed; its last lines are above" >&2
+    exit 1
+fi
