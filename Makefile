@@ -1,21 +1,29 @@
 # The front door. Everything real is behind CMakePresets.json, scripts/ and tests/run.py; this file only names it.
 PRESETS := host win64 win32
+BUILDS := $(addprefix preset-,host clang asan tsan fuzz coverage win64 win32)
+TOOLS := $(addprefix bootstrap-,build demo test lint format bench fuzz dist)
 IMAGE ?=
 TIME ?= 60
 
-.PHONY: all build demo test test-long lint format bench fuzz dist clean $(addprefix preset-,host clang asan tsan fuzz coverage win64 win32)
+.PHONY: all third-party demo test test-long lint format bench fuzz dist clean $(BUILDS) $(TOOLS)
 
 all: bootstrap-build $(addprefix preset-,$(PRESETS))
 
-bootstrap-%:
+$(TOOLS): bootstrap-%:
 	@scripts/bootstrap.sh $*
 
-preset-%:
+# Libraries for Windows that Debian has no mingw-w64 package for.
+third-party:
+	@scripts/third-party.sh
+
+preset-win64 preset-win32: third-party
+
+$(BUILDS): preset-%:
 	@test -f build/$*/build.ninja || cmake --preset $* >/dev/null
 	@cmake --build --preset $* -- --quiet
 
 demo: bootstrap-demo $(addprefix preset-,$(PRESETS))
-	@scripts/demo.sh $(IMAGE)
+	@scripts/demo.sh $(if $(IMAGE),"$(IMAGE)")
 
 test: bootstrap-test $(addprefix preset-,$(PRESETS) asan)
 	@python3 tests/run.py

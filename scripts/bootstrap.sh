@@ -4,7 +4,8 @@
 set -eu
 
 build="gcc libc6-dev cmake ninja-build python3 gcc-mingw-w64-x86-64 gcc-mingw-w64-i686 mingw-w64-x86-64-dev
-    mingw-w64-i686-dev"
+    mingw-w64-i686-dev dpkg-dev patch xz-utils zlib1g-dev libzstd-dev libjansson-dev libgcrypt20-dev
+    libz-mingw-w64-dev libgcrypt-mingw-w64-dev debian-archive-keyring"
 images="ntfs-3g dosfstools mtools qemu-utils gdisk fdisk"
 wine="wine64 wine"
 
