@@ -5,6 +5,7 @@ TOOLS := $(addprefix bootstrap-,build demo test lint format bench fuzz dist)
 IMAGE ?=
 TIME ?= 60
 
+.NOTPARALLEL:
 .PHONY: all third-party demo test test-long lint format bench fuzz dist clean $(BUILDS) $(TOOLS)
 
 all: bootstrap-build $(addprefix preset-,$(PRESETS))
