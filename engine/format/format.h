@@ -11,15 +11,18 @@ enum platter_probe {
     PLATTER_PROBE_YES = 2,   /* its signature is there */
 };
 
+struct platter_detail_list;
+
 /* What a format hands back from open. Strings and details are owned by `arena`-like free of the format's own block. */
 struct platter_opened {
-    struct platter_block *block; /* the disk; one reference, the caller's */
-    const char *variant;         /* static text; "" when there is only one */
-    bool writable;               /* can be written in place, whatever the flags of this open */
+    struct platter_block *block;         /* the disk; one reference, the caller's */
+    const char *variant;                 /* static text; "" when there is only one */
+    bool writable;                       /* can be written in place, whatever the flags of this open */
     struct platter_detail_list *details; /* for platter_detail_add(); never NULL during open */
+    uint64_t file_size;      /* of all its files, when there are several; 0: the one file that open was given */
+    uint64_t allocated_size; /* goes with file_size */
 };
 
-struct platter_detail_list;
 /* Adds a line to what `platter info` shows. key: stable snake_case; value: printf. Out of memory is silently less detail. */
 void platter_detail_add(struct platter_detail_list *list, const char *key, const char *format, ...)
     PLATTER_PRINTF(3, 4);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The disk's bytes as they are: dd, ISO 9660, the "-flat" parts of others. */
+#include "../slice.h"
+#include "format.h"
+
+static enum platter_probe raw_probe(struct platter_block *file)
+{
+    (void)file;
+    return PLATTER_PROBE_MAYBE;
+}
+
+static enum platter_result raw_open(struct platter_block *file, const char *path,
+                                    const struct platter_open_options *options, struct platter_opened *opened,
+                                    struct platter_error *err)
+{
+    uint32_t sector_size = options->sector_size ? options->sector_size : 512;
+    uint64_t size = platter_block_size(file);
+    uint64_t tail = size % sector_size;
+    struct platter_slice slice = {.layer = "raw disk", .length = size, .sector_size = sector_size};
+
+    opened->writable = tail == 0;
+    if (tail) {
+        /* Half a sector cannot be read by any file system, and cannot be written without growing the file. */
+        if (options->flags & PLATTER_OPEN_WRITABLE)
+            return platter_error_set(err, PLATTER_E_READ_ONLY, path, size,
+                                     "its size is no multiple of %u-byte sectors, so it can be opened for reading only",
+                                     sector_size);
+        slice.padding = sector_size - tail;
+        platter_detail_add(opened->details, "incomplete_sector_bytes", "%u", (unsigned)tail);
+        platter_detail_add(opened->details, "padding_bytes", "%u", (unsigned)slice.padding);
+    }
+    return platter_slice_create(file, &slice, &opened->block, err);
+}
+
+const struct platter_format platter_format_raw = {
+    .name = "raw",
+    .probe = raw_probe,
+    .open = raw_open,
+};

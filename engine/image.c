@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* Images: the file, the format found in it, and the disk that the format makes of it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "detail.h"
+#include "format/format.h"
+#include "image.h"
+#include "source/file.h"
+
+struct platter_image {
+    const struct platter_format *format;
+    struct platter_block *block;
+    struct platter_detail_list details;
+    struct platter_image_info info;
+    char path[];
+};
+
+static const struct platter_format *find_format(struct platter_block *file, const char *wanted,
+                                                struct platter_error *err)
+{
+    const struct platter_format *maybe = NULL;
+
+    for (size_t i = 0; platter_formats[i]; i++) {
+        const struct platter_format *format = platter_formats[i];
+        enum platter_probe probe;
+
+        if (wanted) {
+            if (strcmp(wanted, format->name) == 0)
+                return format;
+            continue;
+        }
+        probe = format->probe(file);
+        if (probe == PLATTER_PROBE_YES)
+            return format;
+        if (probe == PLATTER_PROBE_MAYBE && !maybe)
+            maybe = format;
+    }
+    if (wanted)
+        (void)platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "there is no image format \"%s\"",
+                                wanted);
+    else if (!maybe)
+        (void)platter_error_set(err, PLATTER_E_FORMAT, file->name, PLATTER_NO_OFFSET,
+                                "is not an image of a format known here");
+    return maybe;
+}
+
+static void fill_info(struct platter_image *image, struct platter_block *file, const struct platter_opened *opened)
+{
+    struct platter_image_info *info = &image->info;
+
+    info->path = image->path;
+    info->format = image->format->name;
+    info->variant = opened->variant ? opened->variant : "";
+    info->virtual_size = platter_block_size(image->block);
+    info->file_size = opened->file_size ? opened->file_size : platter_block_size(file);
+    info->allocated_size = opened->file_size ? opened->allocated_size : platter_file_allocated(file);
+    info->sector_size = platter_block_sector_size(image->block);
+    info->physical_sector_size = platter_block_physical_sector_size(image->block);
+    info->writable = opened->writable;
+    info->detail_count = image->details.count;
+    info->details = image->details.lines;
+}
+
+enum platter_result platter_image_open(const char *path, const struct platter_open_options *options,
+                                       struct platter_image **image, struct platter_error *err)
+{
+    static const struct platter_open_options defaults;
+    struct platter_opened opened = {.variant = ""};
+    struct platter_block *file = NULL;
+    struct platter_image *made;
+    enum platter_result result;
+    size_t length;
+
+    if (!options)
+        options = &defaults;
+    if (!path || !path[0])
+        return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "no image was named");
+    length = strlen(path) + 1;
+    made = calloc(1, sizeof(*made) + length);
+    if (!made)
+        return platter_error_set(err, PLATTER_E_NO_MEMORY, path, PLATTER_NO_OFFSET, "out of memory");
+    memcpy(made->path, path, length);
+    result = platter_file_open(path, options->flags, &file, err);
+    if (result)
+        goto fail;
+    if (platter_block_size(file) == 0) {
+        result = platter_error_set(err, PLATTER_E_FORMAT, path, PLATTER_NO_OFFSET, "is empty");
+        goto fail;
+    }
+    made->format = find_format(file, options->format, err);
+    if (!made->format) {
+        result = options->format ? PLATTER_E_USAGE : PLATTER_E_FORMAT;
+        goto fail;
+    }
+    opened.details = &made->details;
+    result = made->format->open(file, path, options, &opened, err);
+    if (result)
+        goto fail;
+    made->block = opened.block;
+    fill_info(made, file, &opened);
+    /* The format keeps its own reference to the file. */
+    platter_block_unref(file);
+    *image = made;
+    return PLATTER_OK;
+fail:
+    platter_detail_free(&made->details);
+    platter_block_unref(file);
+    free(made);
+    return result;
+}
+
+void platter_image_close(struct platter_image *image)
+{
+    if (!image)
+        return;
+    platter_block_unref(image->block);
+    platter_detail_free(&image->details);
+    free(image);
+}
+
+struct platter_block *platter_image_block(struct platter_image *image)
+{
+    return image->block;
+}
+
+const struct platter_image_info *platter_image_info(struct platter_image *image)
+{
+    return &image->info;
+}
+
+const struct platter_format *platter_image_format(struct platter_image *image)
+{
+    return image->format;
+}

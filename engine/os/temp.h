@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* A file written under a temporary name beside the one it will have. */
+#ifndef PLATTER_ENGINE_OS_TEMP_H
+#define PLATTER_ENGINE_OS_TEMP_H
+
+#include "file.h"
+
+struct platter_temp {
+    char *path;   /* of the temporary file */
+    char *target; /* the name it is to get */
+    struct platter_os_file *file;
+};
+
+/* Creates the temporary file. `target` may exist or not; nothing is done to it. */
+enum platter_result platter_temp_create(const char *target, struct platter_temp *temp, struct platter_error *err);
+/* Flushes, closes and renames; on failure the temporary file is gone, as after platter_temp_discard. */
+enum platter_result platter_temp_commit(struct platter_temp *temp, bool replace, struct platter_error *err);
+/* Closes and removes. Harmless after commit. */
+void platter_temp_discard(struct platter_temp *temp);
+
+#endif
