@@ -65,11 +65,14 @@ struct platter_provider_volume {
 };
 
 struct platter_provider_options {
-    unsigned workers;        /* threads; 0: a default for this machine */
+    unsigned workers;        /* threads, at most 64; 0: a default for this machine */
     uint32_t batch_bytes;    /* batch buffer of each worker; 0: a default */
 };
 
-/* Says HELLO, creates the volumes and starts the workers; nothing is announced yet. Keeps `transport` (closes it in free). */
+/*
+ * Says HELLO, creates the volumes and starts the workers; nothing is announced yet. Keeps `transport` (closes it in
+ * free). On failure what was made is undone and `transport` stays the caller's.
+ */
 enum platter_result platter_provider_create(struct platter_transport *transport,
                                             const struct platter_provider_volume *volumes, size_t volume_count,
                                             const struct platter_provider_options *options,
@@ -79,8 +82,22 @@ enum platter_result platter_provider_announce(struct platter_provider *provider,
                                               struct platter_volume_info *info, struct platter_error *err);
 /* Waits until all volumes are gone or somebody called stop; true when they are gone. timeout_ms 0: for ever. */
 bool platter_provider_wait(struct platter_provider *provider, uint32_t timeout_ms);
-/* Makes wait return and the workers end once the requests in hand are answered. From any thread; idempotent. */
+/*
+ * Makes wait return and the workers end once the requests in hand are answered. From any thread, that of a console
+ * handler too (it takes a lock, so not from a POSIX signal handler itself); idempotent; returns within 0.1 s.
+ */
 void platter_provider_stop(struct platter_provider *provider);
+
+struct platter_provider_stats {
+    uint64_t requests;         /* served, well or not */
+    uint64_t failed_requests;
+    uint64_t read_bytes;
+    uint64_t written_bytes;
+    struct platter_error last_error; /* of the last request that failed, or what ended the session; result OK: none */
+};
+/* What has been served so far. From any thread. */
+void platter_provider_get_stats(struct platter_provider *provider, struct platter_provider_stats *stats);
+
 /* Stops, joins the workers, flushes each block, closes the transport. Returns the flushes' worst result. */
 enum platter_result platter_provider_free(struct platter_provider *provider, struct platter_error *err);
 
