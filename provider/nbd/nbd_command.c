@@ -142,8 +142,8 @@ static bool read_simple(struct nbd_worker *worker, const struct nbd_request *req
 
     if (!at)
         return false;
-    if (platter_block_read(worker->session->export->block, at + NBD_SIMPLE_REPLY_SIZE, request->length,
-                           request->offset, &err) != PLATTER_OK)
+    if (platter_block_read(worker->session->export->block, at + NBD_SIMPLE_REPLY_SIZE, request->length, request->offset,
+                           &err) != PLATTER_OK)
         return nbd_answer_failure(worker, request, request->offset, &err);
     nbd_put_simple_header(at, request, NBD_SUCCESS);
     worker->used += NBD_SIMPLE_REPLY_SIZE + request->length;
@@ -252,8 +252,7 @@ static bool answer_written(struct nbd_worker *worker, const struct nbd_request *
 {
     struct platter_error err;
 
-    if ((request->flags & NBD_CMD_FLAG_FUA) &&
-        platter_block_flush(worker->session->export->block, &err) != PLATTER_OK)
+    if ((request->flags & NBD_CMD_FLAG_FUA) && platter_block_flush(worker->session->export->block, &err) != PLATTER_OK)
         return nbd_answer_failure(worker, request, PLATTER_NO_OFFSET, &err);
     return nbd_answer_ok(worker, request);
 }

@@ -18,7 +18,7 @@ static const char allocation[] = "base:allocation";
 struct option {
     uint32_t number;
     uint32_t length;
-    uint8_t *data;    /* MAX_OPTION_DATA; the option's own are at [position, length) */
+    uint8_t *data; /* MAX_OPTION_DATA; the option's own are at [position, length) */
     uint32_t position;
 };
 
@@ -41,10 +41,10 @@ static bool reply(struct nbd_session *session, const struct option *option, uint
                   size_t head_length, const char *text)
 {
     size_t text_length = text ? strlen(text) : 0;
-    uint8_t buffer[NBD_OPTION_REPLY_HEADER_SIZE + 32 + PLATTER_NBD_MAX_NAME];
+    /* Name and description were measured when the server was made, and there is nothing longer. */
+    uint8_t buffer[NBD_OPTION_REPLY_HEADER_SIZE + 4 + 2 * PLATTER_NBD_MAX_NAME];
     uint8_t *at = buffer;
 
-    /* Names and descriptions were measured when the server was made; heads are ours. */
     at = nbd_put64(at, NBD_OPTION_REPLY_MAGIC);
     at = nbd_put32(at, option->number);
     at = nbd_put32(at, type);

@@ -42,9 +42,9 @@ struct nbd_session {
     struct platter_mutex receive_lock;
     struct platter_mutex send_lock;
     atomic_bool ended;
-    atomic_uint waiting;        /* threads that want receive_lock */
-    atomic_uint slow;           /* requests for which the block still counts as slow */
-    unsigned helper_count;      /* under receive_lock */
+    atomic_uint waiting;   /* threads that want receive_lock */
+    atomic_uint slow;      /* requests for which the block still counts as slow */
+    unsigned helper_count; /* under receive_lock */
     struct platter_thread *helpers[NBD_MAX_THREADS];
 };
 
