@@ -65,7 +65,15 @@ static void fill_info(struct platter_image *image, struct platter_block *file, c
 enum platter_result platter_image_open(const char *path, const struct platter_open_options *options,
                                        struct platter_image **image, struct platter_error *err)
 {
+    return platter_image_open_in(path, options, NULL, image, err);
+}
+
+enum platter_result platter_image_open_in(const char *path, const struct platter_open_options *options,
+                                          const struct platter_chain *chain, struct platter_image **image,
+                                          struct platter_error *err)
+{
     static const struct platter_open_options defaults;
+    struct platter_open_request request = {.path = path, .chain = chain};
     struct platter_opened opened = {.variant = ""};
     struct platter_block *file = NULL;
     struct platter_image *made;
@@ -94,7 +102,8 @@ enum platter_result platter_image_open(const char *path, const struct platter_op
         goto fail;
     }
     opened.details = &made->details;
-    result = made->format->open(file, path, options, &opened, err);
+    request.options = options;
+    result = made->format->open(file, &request, &opened, err);
     if (result)
         goto fail;
     made->block = opened.block;

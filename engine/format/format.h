@@ -13,7 +13,16 @@ enum platter_probe {
 
 struct platter_detail_list;
 
-/* What a format hands back from open. Strings and details are owned by `arena`-like free of the format's own block. */
+struct platter_chain;
+
+/* What a format is asked to open. */
+struct platter_open_request {
+    const char *path; /* the image's file, for messages and for finding its neighbours: parents, extents, parts */
+    const struct platter_open_options *options;
+    const struct platter_chain *chain; /* the images whose parents this is, for platter_chain_open() */
+};
+
+/* What a format hands back from open. */
 struct platter_opened {
     struct platter_block *block;         /* the disk; one reference, the caller's */
     const char *variant;                 /* static text; "" when there is only one */
@@ -33,11 +42,10 @@ struct platter_format {
     enum platter_probe (*probe)(struct platter_block *file);
     /*
      * `file` is the image's file (any offset and length may be read; keep a reference with platter_block_ref).
-     * options->flags says whether to open for writing. `path` is for finding neighbours: parents, parts, extents.
+     * request->options->flags says whether to open for writing.
      */
-    enum platter_result (*open)(struct platter_block *file, const char *path,
-                                const struct platter_open_options *options, struct platter_opened *opened,
-                                struct platter_error *err);
+    enum platter_result (*open)(struct platter_block *file, const struct platter_open_request *request,
+                                struct platter_opened *opened, struct platter_error *err);
     /* Checks structure beyond what open does; NULL: reading everything is the check. See platter_image_verify. */
     enum platter_result (*verify)(struct platter_block *disk, platter_finding_fn *finding, void *context,
                                   const struct platter_progress *progress, struct platter_verify_report *report,

@@ -9,10 +9,10 @@ static enum platter_probe raw_probe(struct platter_block *file)
     return PLATTER_PROBE_MAYBE;
 }
 
-static enum platter_result raw_open(struct platter_block *file, const char *path,
-                                    const struct platter_open_options *options, struct platter_opened *opened,
-                                    struct platter_error *err)
+static enum platter_result raw_open(struct platter_block *file, const struct platter_open_request *request,
+                                    struct platter_opened *opened, struct platter_error *err)
 {
+    const struct platter_open_options *options = request->options;
     uint32_t sector_size = options->sector_size ? options->sector_size : 512;
     uint64_t size = platter_block_size(file);
     uint64_t tail = size % sector_size;
@@ -22,7 +22,7 @@ static enum platter_result raw_open(struct platter_block *file, const char *path
     if (tail) {
         /* Half a sector cannot be read by any file system, and cannot be written without growing the file. */
         if (options->flags & PLATTER_OPEN_WRITABLE)
-            return platter_error_set(err, PLATTER_E_READ_ONLY, path, size,
+            return platter_error_set(err, PLATTER_E_READ_ONLY, request->path, size,
                                      "its size is no multiple of %u-byte sectors, so it can be opened for reading only",
                                      sector_size);
         slice.padding = sector_size - tail;

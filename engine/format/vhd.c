@@ -36,10 +36,10 @@ static enum platter_result fixed_open(struct platter_block *file, const struct p
     return platter_slice_create(file, &slice, &opened->block, err);
 }
 
-static enum platter_result vhd_open(struct platter_block *file, const char *path,
-                                    const struct platter_open_options *options, struct platter_opened *opened,
-                                    struct platter_error *err)
+static enum platter_result vhd_open(struct platter_block *file, const struct platter_open_request *request,
+                                    struct platter_opened *opened, struct platter_error *err)
 {
+    const char *path = request->path;
     struct vhd_footer footer;
     enum platter_result result = platter_vhd_footer_read(file, &footer, err);
 
@@ -48,7 +48,7 @@ static enum platter_result vhd_open(struct platter_block *file, const char *path
     platter_vhd_footer_details(&footer, opened->details);
     switch (footer.type) {
     case VHD_FIXED:
-        return fixed_open(file, options, &footer, opened, err);
+        return fixed_open(file, request->options, &footer, opened, err);
     case VHD_DYNAMIC:
         return platter_error_set(err, PLATTER_E_UNSUPPORTED, path, PLATTER_NO_OFFSET,
                                  "is a dynamic VHD; only fixed ones are supported");

@@ -338,6 +338,11 @@ size_t platter_os_folder_length(const char *path)
     return last ? (size_t)(last - path) + 1 : 0;
 }
 
+bool platter_os_is_absolute(const char *path)
+{
+    return path[0] == '/';
+}
+
 bool platter_os_same_file(const char *a, const char *b)
 {
     struct stat one, other;

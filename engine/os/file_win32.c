@@ -365,6 +365,14 @@ size_t platter_os_folder_length(const char *path)
     return length;
 }
 
+bool platter_os_is_absolute(const char *path)
+{
+    /* "C:x" counts from a folder of its own that is not ours, so it is none of the child's neighbours either. */
+    bool drive = ((path[0] | 0x20) >= 'a' && (path[0] | 0x20) <= 'z') && path[1] == ':';
+
+    return drive || path[0] == '\\' || path[0] == '/';
+}
+
 static bool identify(const char *path, BY_HANDLE_FILE_INFORMATION *info)
 {
     WCHAR *wide = wide_path(path);

@@ -135,6 +135,7 @@ struct platter_open_options {
     uint32_t sector_size;  /* bytes; 0: what the image says, or 512 */
     const char *format;    /* name of a format to insist on; NULL: found by content */
     const char *password;  /* NULL: none */
+    const char *snapshot;  /* id or name of a snapshot inside the image; NULL: the present state */
 };
 
 struct platter_image;
