@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "commands.h"
+#include "console.h"
+#include "image.h"
+#include "text.h"
+
+#include "nbd_server.h"
+
+#include <stdio.h>
+
+const struct cli_option cli_serve_options[] = {
+    {"socket", "PATH", "listen on this Unix socket"},
+    {"port", "N", "listen on this TCP port of 127.0.0.1 and ::1; 0: one that is free"},
+    {"partition", "N", "serve only this partition, by its number in 'platter info'"},
+    {"read-only", NULL, "refuse writes"},
+    {"name", "TEXT", "the export's name; none otherwise, and the empty name always works"},
+    {"threads", "N", "how many requests of one client to work on at a time, 1 to 64"},
+    CLI_IMAGE_OPTIONS,
+    {NULL, NULL, NULL}};
+
+static void stop(void *server)
+{
+    platter_nbd_server_stop(server);
+}
+
+static enum platter_result read_options(const struct cli_arguments *arguments, struct platter_nbd_options *options,
+                                        struct platter_error *err)
+{
+    const char *port = cli_option_value(arguments, "port");
+    uint64_t number = 0, threads = 0;
+    enum platter_result result;
+
+    options->socket_path = cli_option_value(arguments, "socket");
+    options->export_name = cli_option_value(arguments, "name");
+    options->read_only = cli_option_given(arguments, "read-only");
+    if (!options->socket_path == !port)
+        return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "%s",
+                                 port ? "'--socket' and '--port' exclude each other"
+                                      : "say where to listen: --socket PATH or --port N");
+    result = cli_option_number(arguments, "port", 0, UINT16_MAX, &number, err);
+    if (result == PLATTER_OK)
+        result = cli_option_number(arguments, "threads", 1, 64, &threads, err);
+    options->port = (uint16_t)number;
+    options->threads = (unsigned)threads;
+    return result;
+}
+
+/* The first line out, so that a script can wait for it: clients may connect from now on. */
+static void announce(const struct cli_arguments *arguments, struct cli_reply *reply,
+                     const struct platter_nbd_server *server, const struct platter_block *block, bool read_only)
+{
+    char size[CLI_SIZE_TEXT];
+
+    if (reply->json) {
+        cli_json_text(reply->root, "image", arguments->operands[0]);
+        cli_json_text(reply->root, "uri", platter_nbd_server_uri(server));
+        cli_json_number(reply->root, "port", platter_nbd_server_port(server));
+        cli_json_number(reply->root, "size", platter_block_size(block));
+        cli_json_bool(reply->root, "read_only", read_only);
+        cli_reply_print(reply);
+        return;
+    }
+    cli_print(CLI_OUT, "%s\n", platter_nbd_server_uri(server));
+    cli_flush(CLI_OUT);
+    cli_print(CLI_ERR, "platter: serving %s, %s%s; Ctrl-C ends it\n", arguments->operands[0],
+              cli_size_text(platter_block_size(block), size), read_only ? ", read-only" : "");
+}
+
+enum platter_result cli_serve(const struct cli_arguments *arguments, struct cli_reply *reply, struct platter_error *err)
+{
+    struct platter_nbd_options options = {.description = cli_base_name(arguments->operands[0])};
+    struct platter_nbd_server *server = NULL;
+    struct platter_image *image = NULL;
+    struct platter_block *block = NULL;
+    char why[512] = "", warning[640];
+    enum platter_result result = read_options(arguments, &options, err);
+
+    if (result != PLATTER_OK)
+        return result;
+    result = options.read_only ? cli_image_open(arguments, 0, &image, err)
+                               : cli_image_open_writable(arguments, 0, &image, why, sizeof(why), err);
+    if (result != PLATTER_OK)
+        return result;
+    if (why[0]) {
+        (void)snprintf(warning, sizeof(warning), "%s is served read-only: %s", arguments->operands[0], why);
+        cli_warn(warning);
+        options.read_only = true;
+    }
+    result = cli_image_block(arguments, image, &block, err);
+    if (result != PLATTER_OK)
+        goto close_image;
+    result = platter_nbd_server_create(block, &options, &server, err);
+    if (result != PLATTER_OK)
+        goto unref_block;
+    cli_interrupt_catch(stop, server);
+    announce(arguments, reply, server, block, options.read_only);
+    result = platter_nbd_server_run(server, err);
+    cli_interrupt_done();
+    platter_nbd_server_free(server);
+unref_block:
+    platter_block_unref(block);
+close_image:
+    platter_image_close(image);
+    return result;
+}

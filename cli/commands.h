@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands; each has a file of its own, and the system's table names those that exist there. */
+#ifndef PLATTER_CLI_COMMANDS_H
+#define PLATTER_CLI_COMMANDS_H
+
+#include "arguments.h"
+#include "reply.h"
+
+/* commands_posix.c, commands_win32.c. A command of the other system has no `run`, so that its name is at least known. */
+extern const struct cli_command cli_commands[];
+
+/* Everywhere. */
+extern const struct cli_option cli_info_options[], cli_convert_options[], cli_verify_options[], cli_serve_options[];
+cli_run_fn cli_info, cli_convert, cli_verify, cli_serve;
+
+/* Windows. */
+extern const struct cli_option cli_mount_options[], cli_unmount_options[], cli_install_options[], cli_remove_options[];
+cli_run_fn cli_mount, cli_unmount, cli_list, cli_driver_install, cli_driver_remove, cli_driver_status;
+
+/* Rows of the tables that are the same on both systems. */
+#define CLI_COMMAND_INFO                                                                                               \
+    {                                                                                                                  \
+        "info", "IMAGE", 1, 1, "tell what an image is and what is in it",                                              \
+            "Shows the image's format, its sizes, and its partitions with the file systems in them. Only reads, and "  \
+            "works on an image that is in use.",                                                                       \
+            cli_info_options, "  platter info disk.vhd\n  platter info --json disk.img\n", cli_info                    \
+    }
+#define CLI_COMMAND_CONVERT                                                                                            \
+    {                                                                                                                  \
+        "convert", "IMAGE OUT", 2, 2, "copy the disk in an image to a raw image",                                      \
+            "Writes the whole disk, or one partition of it, to a raw image: sparse where the disk holds zeros. OUT "   \
+            "gets its name when it is whole and on the medium; a copy that fails or is stopped leaves nothing.",       \
+            cli_convert_options,                                                                                       \
+            "  platter convert disk.vhd disk.img\n  platter convert --partition 2 disk.vhd c.img\n", cli_convert       \
+    }
+#define CLI_COMMAND_VERIFY                                                                                             \
+    {                                                                                                                  \
+        "verify", "IMAGE", 1, 1, "check an image from end to end",                                                     \
+            "Checks the image's structure and reads everything in it, against the checksums of its data where the "    \
+            "format has them. Each finding is one line. The exit status is 8 when data is lost or wrong.",             \
+            cli_verify_options, "  platter verify backup.vhd\n", cli_verify                                            \
+    }
+#define CLI_COMMAND_SERVE(run)                                                                                         \
+    {                                                                                                                  \
+        "serve", "IMAGE --socket PATH|--port N", 1, 1, "offer the disk in an image to NBD clients",                    \
+            "Serves the disk, or one partition of it, on a Unix socket that only you may open, or on a port of this "  \
+            "machine's loopback addresses, until it is stopped with Ctrl-C or SIGTERM. The first line it prints is "   \
+            "the address for clients.",                                                                                \
+            cli_serve_options,                                                                                         \
+            "  platter serve disk.vhd --socket /tmp/disk.sock\n"                                                       \
+            "  nbdcopy 'nbd+unix:///?socket=/tmp/disk.sock' disk.img\n",                                               \
+            run                                                                                                        \
+    }
+
+#endif

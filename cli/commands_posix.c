@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#include "commands.h"
+
+/* `driver` is one word here, as there is nothing behind it. */
+#define OF_WINDOWS(name)                                                                                               \
+    {                                                                                                                  \
+        name, "", 0, CLI_MAX_OPERANDS, "", "Drives are mounted by platter.exe, on Windows.", NULL, NULL, NULL          \
+    }
+
+const struct cli_command cli_commands[] = {CLI_COMMAND_INFO,
+                                           CLI_COMMAND_CONVERT,
+                                           CLI_COMMAND_VERIFY,
+                                           CLI_COMMAND_SERVE(cli_serve),
+                                           OF_WINDOWS("mount"),
+                                           OF_WINDOWS("unmount"),
+                                           OF_WINDOWS("list"),
+                                           OF_WINDOWS("driver"),
+                                           {NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL}};

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "commands.h"
+
+static const struct cli_option no_options[] = {{NULL, NULL, NULL}};
+
+const struct cli_command cli_commands[] = {
+    {"mount", "IMAGE", 1, 1, "make drives of the partitions in an image",
+     "Makes a drive of each partition that holds a file system, or of those that --partition names, and leaves a "
+     "background process of yours that serves them until they are unmounted. The drives are there for every user and "
+     "session. The image is opened with your rights, and nobody else can write to it meanwhile. No elevation is "
+     "needed.",
+     cli_mount_options,
+     "  platter mount disk.vhd\n  platter mount disk.img --partition 2 --letter X --read-only\n"
+     "  platter mount disk.img --partition 1,3 --letter X,Y\n",
+     cli_mount},
+    {"unmount", "X:|ID|--all", 0, 1, "take drives away",
+     "Flushes the file system, takes the drive away and waits until its image is closed. A drive is named by its "
+     "letter or by the number that 'platter list' shows. One that is in use stays, unless --force is given.",
+     cli_unmount_options, "  platter unmount X:\n  platter unmount --all\n", cli_unmount},
+    {"list", "", 0, 0, "show the drives that there are",
+     "Shows the drives of all users, and of those that you may unmount the images they come from.", no_options,
+     "  platter list\n  platter list --json\n", cli_list},
+    CLI_COMMAND_INFO,
+    CLI_COMMAND_CONVERT,
+    CLI_COMMAND_VERIFY,
+    {"serve", "", 0, CLI_MAX_OPERANDS, "", "The NBD server is part of Platter for Linux.", NULL, NULL, NULL},
+    {"driver install", "", 0, 0, "install the driver, or bring it up to date",
+     "Installs platter.sys through its INF and starts it; only administrators may. Doing it again brings the driver up "
+     "to date, once no drive is mounted.",
+     cli_install_options, "  platter driver install\n", cli_driver_install},
+    {"driver remove", "", 0, 0, "stop the driver and remove it",
+     "Removes the bus device, the service, the driver's files and its INF; only administrators may. While drives are "
+     "mounted it refuses, unless --force is given.",
+     cli_remove_options, "  platter driver remove\n", cli_driver_remove},
+    {"driver status", "", 0, 0, "tell whether the driver is there and works",
+     "Shows whether the driver is installed and answers, its version and file, and how drives get their letters here. "
+     "The exit status is 17 when it cannot be used.",
+     no_options, "  platter driver status --json\n", cli_driver_status},
+    {NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL}};

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "image.h"
+
+#include "choose.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static enum platter_result read_options(const struct cli_arguments *arguments, uint32_t flags,
+                                        struct platter_open_options *options, struct platter_error *err)
+{
+    uint64_t sector_size = 0;
+    const char *const *name = platter_format_names();
+    enum platter_result result = cli_option_number(arguments, "sector-size", 512, 4096, &sector_size, err);
+    char names[256];
+    size_t used = 0;
+
+    if (result != PLATTER_OK)
+        return result;
+    if (sector_size & (sector_size - 1))
+        return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
+                                 "'--sector-size %llu': want 512, 1024, 2048 or 4096", (unsigned long long)sector_size);
+    memset(options, 0, sizeof(*options));
+    options->flags = flags;
+    options->sector_size = (uint32_t)sector_size;
+    options->format = cli_option_value(arguments, "format");
+    if (!options->format)
+        return PLATTER_OK;
+    for (; *name; name++) {
+        if (strcmp(*name, options->format) == 0)
+            return PLATTER_OK;
+        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", *name);
+        if (used >= sizeof(names))
+            break;
+    }
+    return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "'--format %.64s': want one of %s",
+                             options->format, names);
+}
+
+enum platter_result cli_image_open(const struct cli_arguments *arguments, uint32_t flags, struct platter_image **image,
+                                   struct platter_error *err)
+{
+    struct platter_open_options options;
+    enum platter_result result = read_options(arguments, flags, &options, err);
+
+    if (result != PLATTER_OK)
+        return result;
+    return platter_image_open(arguments->operands[0], &options, image, err);
+}
+
+enum platter_result cli_image_open_writable(const struct cli_arguments *arguments, uint32_t flags,
+                                            struct platter_image **image, char *why, size_t why_size,
+                                            struct platter_error *err)
+{
+    struct platter_error first;
+    enum platter_result result = cli_image_open(arguments, flags | PLATTER_OPEN_WRITABLE, image, &first);
+
+    why[0] = '\0';
+    if (result == PLATTER_OK) {
+        if (!(platter_block_caps(platter_image_block(*image)) & PLATTER_CAP_WRITE))
+            (void)snprintf(why, why_size, "%s images of this kind cannot be written",
+                           platter_image_info(*image)->format);
+        return PLATTER_OK;
+    }
+    if (result != PLATTER_E_ACCESS && result != PLATTER_E_READ_ONLY && result != PLATTER_E_UNSUPPORTED) {
+        *err = first;
+        return result;
+    }
+    (void)snprintf(why, why_size, "%s", first.message);
+    return cli_image_open(arguments, flags & ~(uint32_t)PLATTER_OPEN_UNBUFFERED, image, err);
+}
+
+enum platter_result cli_image_block(const struct cli_arguments *arguments, struct platter_image *image,
+                                    struct platter_block **block, struct platter_error *err)
+{
+    struct platter_block *disk = platter_image_block(image);
+    struct platter_partition_table *table = NULL;
+    const char *text = cli_option_value(arguments, "partition");
+    struct cli_choice choice;
+    size_t chosen[CLI_MAX_CHOSEN], count;
+    enum platter_result result;
+
+    if (!text) {
+        *block = platter_block_ref(disk);
+        return PLATTER_OK;
+    }
+    result = cli_choice_parse(text, &choice, err);
+    if (result != PLATTER_OK)
+        return result;
+    if (choice.count != 1)
+        return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
+                                 "'--partition %.64s': want the number of one partition", text);
+    result = platter_partitions_read(disk, &table, err);
+    if (result != PLATTER_OK)
+        return result;
+    result = cli_choice_apply(&choice, table, arguments->operands[0], chosen, &count, err);
+    if (result == PLATTER_OK)
+        result = platter_partition_open(disk, &table->partitions[chosen[0]], block, err);
+    platter_partitions_free(table);
+    return result;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening the image that a command names, and showing what it is. */
+#ifndef PLATTER_CLI_IMAGE_H
+#define PLATTER_CLI_IMAGE_H
+
+#include "arguments.h"
+#include "json.h"
+
+/* For the option table of every command that opens an image. */
+#define CLI_IMAGE_OPTIONS                                                                                              \
+    {"format", "NAME", "take the image for this format instead of looking at its content ('raw': a bare disk)"},       \
+    {                                                                                                                  \
+        "sector-size", "N", "bytes in a sector, 512 to 4096, where the image does not say; 512 otherwise"              \
+    }
+
+/* Opens operand 0 as the options above say. `flags`: enum platter_open_flag. */
+enum platter_result cli_image_open(const struct cli_arguments *arguments, uint32_t flags, struct platter_image **image,
+                                   struct platter_error *err);
+/*
+ * The same for writing, or read-only when it cannot be written: then *why tells the reason, and is "" otherwise. What
+ * is wrong with the image beyond that is an error.
+ */
+enum platter_result cli_image_open_writable(const struct cli_arguments *arguments, uint32_t flags,
+                                            struct platter_image **image, char *why, size_t why_size,
+                                            struct platter_error *err);
+/*
+ * What is to be read or served: the whole disk, or the partition that --partition names. One reference, the caller's.
+ */
+enum platter_result cli_image_block(const struct cli_arguments *arguments, struct platter_image *image,
+                                    struct platter_block **block, struct platter_error *err);
+
+void cli_image_json(json_t *root, struct platter_image *image);
+void cli_image_print(struct platter_image *image);
+void cli_partitions_json(json_t *root, const struct platter_partition_table *table);
+/* False without memory. */
+bool cli_partitions_print(const struct platter_partition_table *table);
+
+#endif

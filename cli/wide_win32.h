@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* UTF-8, which Platter speaks, and UTF-16, which Windows does. */
+#ifndef PLATTER_CLI_WIDE_H
+#define PLATTER_CLI_WIDE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <wchar.h>
+
+wchar_t *cli_wide(const char *text);   /* NULL without memory; to be freed */
+char *cli_narrow(const wchar_t *text); /* NULL without memory; to be freed */
+/* Into a field of `units` UTF-16 units, always terminated, cut between characters. */
+void cli_wide_field(const char *text, uint16_t *field, size_t units);
+/* A field of at most `units` units into UTF-8; always terminated. Returns buffer. */
+char *cli_narrow_field(const uint16_t *field, size_t units, char *buffer, size_t size);
+
+#endif
