@@ -45,6 +45,43 @@ static inline uint64_t platter_be64(const void *at)
     return (uint64_t)platter_be32(at) << 32 | platter_be32((const uint8_t *)at + 4);
 }
 
+static inline void platter_put_le16(void *at, uint16_t value)
+{
+    uint8_t *p = (uint8_t *)at;
+
+    p[0] = (uint8_t)value;
+    p[1] = (uint8_t)(value >> 8);
+}
+
+static inline void platter_put_le32(void *at, uint32_t value)
+{
+    platter_put_le16(at, (uint16_t)value);
+    platter_put_le16((uint8_t *)at + 2, (uint16_t)(value >> 16));
+}
+
+static inline void platter_put_le64(void *at, uint64_t value)
+{
+    platter_put_le32(at, (uint32_t)value);
+    platter_put_le32((uint8_t *)at + 4, (uint32_t)(value >> 32));
+}
+
+static inline void platter_put_be16(void *at, uint16_t value)
+{
+    platter_put_le16(at, (uint16_t)(value >> 8 | value << 8));
+}
+
+static inline void platter_put_be32(void *at, uint32_t value)
+{
+    platter_put_be16(at, (uint16_t)(value >> 16));
+    platter_put_be16((uint8_t *)at + 2, (uint16_t)value);
+}
+
+static inline void platter_put_be64(void *at, uint64_t value)
+{
+    platter_put_be32(at, (uint32_t)(value >> 32));
+    platter_put_be32((uint8_t *)at + 4, (uint32_t)value);
+}
+
 /* True when offset + length lies inside `size`, whatever the three are. */
 static inline bool platter_inside(uint64_t offset, uint64_t length, uint64_t size)
 {

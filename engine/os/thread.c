@@ -69,6 +69,36 @@ void platter_cond_broadcast(struct platter_cond *cond)
     WakeAllConditionVariable(&cond->variable);
 }
 
+void platter_rwlock_init(struct platter_rwlock *lock)
+{
+    InitializeSRWLock(&lock->lock);
+}
+
+void platter_rwlock_destroy(struct platter_rwlock *lock)
+{
+    (void)lock;
+}
+
+void platter_rwlock_read(struct platter_rwlock *lock)
+{
+    AcquireSRWLockShared(&lock->lock);
+}
+
+void platter_rwlock_read_unlock(struct platter_rwlock *lock)
+{
+    ReleaseSRWLockShared(&lock->lock);
+}
+
+void platter_rwlock_write(struct platter_rwlock *lock)
+{
+    AcquireSRWLockExclusive(&lock->lock);
+}
+
+void platter_rwlock_write_unlock(struct platter_rwlock *lock)
+{
+    ReleaseSRWLockExclusive(&lock->lock);
+}
+
 void platter_once_run(struct platter_once *once, void (*function)(void))
 {
     BOOL pending = FALSE;
@@ -163,6 +193,36 @@ void platter_cond_signal(struct platter_cond *cond)
 void platter_cond_broadcast(struct platter_cond *cond)
 {
     pthread_cond_broadcast(&cond->variable);
+}
+
+void platter_rwlock_init(struct platter_rwlock *lock)
+{
+    pthread_rwlock_init(&lock->lock, NULL);
+}
+
+void platter_rwlock_destroy(struct platter_rwlock *lock)
+{
+    pthread_rwlock_destroy(&lock->lock);
+}
+
+void platter_rwlock_read(struct platter_rwlock *lock)
+{
+    pthread_rwlock_rdlock(&lock->lock);
+}
+
+void platter_rwlock_read_unlock(struct platter_rwlock *lock)
+{
+    pthread_rwlock_unlock(&lock->lock);
+}
+
+void platter_rwlock_write(struct platter_rwlock *lock)
+{
+    pthread_rwlock_wrlock(&lock->lock);
+}
+
+void platter_rwlock_write_unlock(struct platter_rwlock *lock)
+{
+    pthread_rwlock_unlock(&lock->lock);
 }
 
 void platter_once_run(struct platter_once *once, void (*function)(void))

@@ -70,6 +70,21 @@ void platter_cond_broadcast(struct platter_cond *cond);
 
 void platter_once_run(struct platter_once *once, void (*function)(void));
 
+/* Many readers or one writer. Not recursive. A reader does not become a writer. */
+struct platter_rwlock {
+#ifdef _WIN32
+    SRWLOCK lock;
+#else
+    pthread_rwlock_t lock;
+#endif
+};
+void platter_rwlock_init(struct platter_rwlock *lock);
+void platter_rwlock_destroy(struct platter_rwlock *lock);
+void platter_rwlock_read(struct platter_rwlock *lock);
+void platter_rwlock_read_unlock(struct platter_rwlock *lock);
+void platter_rwlock_write(struct platter_rwlock *lock);
+void platter_rwlock_write_unlock(struct platter_rwlock *lock);
+
 struct platter_thread;
 typedef void platter_thread_fn(void *context);
 enum platter_result platter_thread_start(platter_thread_fn *function, void *context, struct platter_thread **thread,
