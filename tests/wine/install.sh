@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The driver comes through its INF, once, and goes again, with and without volumes.
+set -u
+. tests/wine/lib.sh
+wine_suite install
+image=$work/disk.img
+tests/images/make-disk.py "$image" ntfs:8 bytes:4 || not_ok "a disk image is made"
+
+state() { platter driver status --json >/dev/null; in_json "$1"; }
+# Root devices with our hardware id, as the registry has them.
+devices() {
+    wine_run 30 reg query 'HKLM\System\CurrentControlSet\Enum\ROOT' /s >"$work/registry" 2>/dev/null
+    grep -c -i 'HardwareID.*Root\PlatterBus' "$work/registry"
+}
+
+refuses "mount without the driver says so" 17 "driver" platter mount "$(wine_path "$image")" --letter P
+refuses "list without the driver says so" 17 "driver" platter list
+check "status without the driver" [ "$(state 'j["installed"]')" = False ]
+check "driver install" platter driver install
+check "the driver file is where the INF says" cmp "$win/platter.sys" "$wine_prefix/drive_c/windows/system32/drivers/platter.sys"
+check "status with the driver" [ "$(state 'j["installed"]')" = True ]
+check "list with the driver" platter list
+check "there is one device" [ "$(devices)" = 1 ]
+check "driver install again" platter driver install
+check "makes no second device" [ "$(devices)" = 1 ]
+check "mount" platter mount "$(wine_path "$image")" --partition 1 --letter P
+part "$image" 1
+check "the drive reads" drive_reads P "$image" "$offset" "$length"
+refuses "the driver is not removed under a mounted drive" 5 "mount" platter driver remove
+check "and the drive goes on reading" drive_reads P "$image" "$offset" "$length"
+check "driver install under a mounted drive changes nothing" platter driver install
+check "unmount" platter unmount P:
+check "driver remove" platter driver remove
+check "there is no device" [ "$(devices)" = 0 ]
+check "status after removal" [ "$(state 'j["installed"]')" = False ]
+check "the driver file is gone" [ ! -e "$wine_prefix/drive_c/windows/system32/drivers/platter.sys" ]
+refuses "list after removal" 17 "driver" platter list
+check "driver install after removal" platter driver install
+check "mount after that" platter mount "$(wine_path "$image")" --partition 2 --letter P
+part "$image" 2
+check "the drive reads again" drive_reads P "$image" "$offset" "$length"
+check "unmount --all" platter unmount --all
+wine_finish
