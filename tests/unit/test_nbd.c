@@ -1,0 +1,681 @@
+/* SPDX-License-Identifier: MIT */
+/* The NBD server over a disk that fails and stalls on request. */
+#include "nbd_client.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../../engine/bytes.h"
+
+#define ALL_CAPS (PLATTER_CAP_WRITE | PLATTER_CAP_DISCARD | PLATTER_CAP_MAP)
+#define SIZE (4 * MIB)
+
+/* A disk whose every byte tells where it lies. */
+static struct platter_block *patterned(uint32_t caps)
+{
+    struct platter_block *block = memory_block_create(SIZE, 512, caps);
+    uint8_t *data = memory_block_data(block);
+
+    for (size_t i = 0; i < SIZE; i++)
+        data[i] = (uint8_t)(i / 512 + i);
+    return block;
+}
+
+static void fail_at(struct platter_block *block, uint32_t operations, uint64_t offset, enum platter_result result)
+{
+    struct memory_fault fault = {operations, offset, 1, result, 0, 0, 0};
+
+    memory_block_add_fault(block, &fault);
+}
+
+static void delay(struct platter_block *block, uint32_t operations, unsigned ms)
+{
+    struct memory_fault fault = {operations, 0, 0, PLATTER_OK, ms, 0, 0};
+
+    memory_block_add_fault(block, &fault);
+}
+
+/* ---- Reading ----------------------------------------------------------------------------------------------------- */
+
+static void reads_equal_the_disk_in_both_styles(void **state)
+{
+    static const struct {
+        uint32_t offset, length;
+    } ranges[] = {{0, 1},        {511, 2},         {4096, 4096},         {0, SIZE},      {1, SIZE - 1},
+                  {SIZE - 1, 1}, {100, 256 * KIB}, {100, 256 * KIB + 1}, {7, 512 * KIB}, {SIZE - 4096, 4096}};
+    struct nbd_rig rig;
+    uint8_t *buffer = malloc(SIZE);
+
+    (void)state;
+    assert_non_null(buffer);
+    nbd_rig_start(&rig, patterned(0), NULL);
+    for (int style = NBD_SIMPLE; style <= NBD_STRUCTURED; style++) {
+        int fd = nbd_open(&rig, (enum nbd_style)style);
+
+        for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+            for (uint16_t flags = 0; flags <= (style ? NBD_CMD_FLAG_DF : 0);
+                 flags = (uint16_t)(flags + NBD_CMD_FLAG_DF)) {
+                memset(buffer, 0xee, SIZE);
+                nbd_request(fd, NBD_CMD_READ, flags, i, ranges[i].offset, ranges[i].length);
+                if (style == NBD_STRUCTURED) {
+                    assert_int_equal(nbd_structured_read(fd, i, ranges[i].offset, ranges[i].length, buffer), 0);
+                } else {
+                    assert_int_equal(nbd_simple_reply(fd, i), 0);
+                    assert_true(nbd_receive(fd, buffer, ranges[i].length));
+                }
+                assert_memory_equal(buffer, memory_block_data(rig.block) + ranges[i].offset, ranges[i].length);
+            }
+        nbd_close(fd);
+    }
+    nbd_rig_stop(&rig);
+    free(buffer);
+}
+
+static void a_burst_of_small_reads_is_answered_one_by_one(void **state)
+{
+    struct nbd_rig rig;
+    uint8_t buffer[512], raw[NBD_REQUEST_SIZE * 300];
+    uint8_t *at = raw;
+    int fd;
+
+    (void)state;
+    nbd_rig_start(&rig, patterned(0), NULL);
+    fd = nbd_open(&rig, NBD_STRUCTURED);
+    for (uint32_t i = 0; i < 300; i++) {
+        at = nbd_put32(nbd_put32(at, NBD_REQUEST_MAGIC), NBD_CMD_READ);
+        at = nbd_put32(nbd_put64(nbd_put64(at, i), i * 512), 512);
+    }
+    /* Cut at odd places, so that requests straddle what the server receives at a time. */
+    for (size_t sent = 0; sent < sizeof(raw); sent += 1000)
+        nbd_send(fd, raw + sent, sizeof(raw) - sent < 1000 ? sizeof(raw) - sent : 1000);
+    for (uint32_t i = 0; i < 300; i++) {
+        assert_int_equal(nbd_structured_read(fd, i, i * 512, 512, buffer), 0);
+        assert_memory_equal(buffer, memory_block_data(rig.block) + i * 512, 512);
+    }
+    nbd_close(fd);
+    nbd_rig_stop(&rig);
+}
+
+static void a_failing_read_is_told_with_place_and_cause(void **state)
+{
+    struct nbd_rig rig;
+    struct nbd_chunk chunk;
+    uint8_t *buffer = malloc(SIZE);
+    int fd;
+
+    (void)state;
+    assert_non_null(buffer);
+    nbd_rig_start(&rig, patterned(0), NULL);
+    fail_at(rig.block, MEMORY_READ, MIB + 5, PLATTER_E_DAMAGED);
+    fd = nbd_open(&rig, NBD_STRUCTURED);
+
+    /* Three pieces arrive, the fourth is named with its offset. */
+    nbd_request(fd, NBD_CMD_READ, 0, 1, MIB - 768 * KIB, 2 * MIB);
+    for (int i = 0; i < 3; i++) {
+        nbd_receive_chunk(fd, &chunk);
+        assert_int_equal(chunk.type, NBD_REPLY_TYPE_OFFSET_DATA);
+        assert_int_equal(chunk.flags, 0);
+        free(chunk.data);
+    }
+    nbd_receive_chunk(fd, &chunk);
+    assert_int_equal(chunk.type, NBD_REPLY_TYPE_ERROR_OFFSET);
+    assert_int_equal(chunk.flags, NBD_REPLY_FLAG_DONE);
+    assert_int_equal(platter_be32(chunk.data), NBD_EIO);
+    assert_int_equal(platter_be64(chunk.data + chunk.length - 8), MIB);
+    assert_true(platter_be16(chunk.data + 4) > 0);
+    free(chunk.data);
+
+    /* Not to be fragmented: one chunk, padded, and refuted by the next. */
+    nbd_request(fd, NBD_CMD_READ, NBD_CMD_FLAG_DF, 2, MIB - 512 * KIB, MIB);
+    nbd_receive_chunk(fd, &chunk);
+    assert_int_equal(chunk.type, NBD_REPLY_TYPE_OFFSET_DATA);
+    assert_int_equal(chunk.flags, 0);
+    assert_int_equal(chunk.length, 8 + MIB);
+    free(chunk.data);
+    assert_int_equal(nbd_structured_reply(fd, 2, NULL), NBD_EIO);
+
+    /* The connection is as good as before. */
+    nbd_request(fd, NBD_CMD_READ, 0, 3, 0, MIB);
+    assert_int_equal(nbd_structured_read(fd, 3, 0, MIB, buffer), 0);
+    nbd_close(fd);
+
+    /* A simple reply that has begun can only be broken off; one that has not is an error like any other. */
+    fd = nbd_open(&rig, NBD_SIMPLE);
+    nbd_request(fd, NBD_CMD_READ, 0, 4, MIB, 4096);
+    assert_int_equal(nbd_simple_reply(fd, 4), NBD_EIO);
+    nbd_request(fd, NBD_CMD_READ, 0, 5, MIB - 512 * KIB, MIB);
+    assert_int_equal(nbd_simple_reply(fd, 5), 0);
+    assert_false(nbd_receive(fd, buffer, MIB));
+    nbd_close(fd);
+    fd = nbd_open(&rig, NBD_SIMPLE);
+    nbd_close(fd);
+    nbd_rig_stop(&rig);
+    free(buffer);
+}
+
+static void holes_are_told_not_sent(void **state)
+{
+    struct platter_block *block = memory_block_create_sparse(64 * MIB, 512, ALL_CAPS);
+    uint8_t data[64 * KIB];
+    uint8_t *buffer = malloc(MIB);
+    struct nbd_chunk chunk;
+    struct nbd_rig rig;
+    int fd;
+
+    (void)state;
+    assert_non_null(buffer);
+    memset(data, 0x5a, sizeof(data));
+    assert_int_equal(platter_block_write(block, data, sizeof(data), 256 * KIB, NULL), PLATTER_OK);
+    nbd_rig_start(&rig, block, NULL);
+    fd = nbd_open(&rig, NBD_STRUCTURED);
+
+    nbd_request(fd, NBD_CMD_READ, 0, 1, 0, 256 * KIB);
+    nbd_receive_chunk(fd, &chunk);
+    assert_int_equal(chunk.type, NBD_REPLY_TYPE_OFFSET_HOLE);
+    assert_int_equal(chunk.flags, NBD_REPLY_FLAG_DONE);
+    assert_int_equal(chunk.length, 12);
+    assert_int_equal(platter_be32(chunk.data + 8), 256 * KIB);
+    free(chunk.data);
+    memset(buffer, 0xee, MIB);
+    nbd_request(fd, NBD_CMD_READ, 0, 2, 0, MIB);
+    assert_int_equal(nbd_structured_read(fd, 2, 0, MIB, buffer), 0);
+    for (size_t i = 0; i < MIB; i++)
+        assert_int_equal(buffer[i], i >= 256 * KIB && i < 320 * KIB ? 0x5a : 0);
+
+    nbd_request(fd, NBD_CMD_BLOCK_STATUS, 0, 3, 0, 64 * MIB);
+    nbd_receive_chunk(fd, &chunk);
+    assert_int_equal(chunk.type, NBD_REPLY_TYPE_BLOCK_STATUS);
+    assert_int_equal(chunk.length, 4 + 3 * 8);
+    assert_int_equal(platter_be64(chunk.data + 4), (uint64_t)256 * KIB << 32 | 3);
+    assert_int_equal(platter_be64(chunk.data + 12), (uint64_t)64 * KIB << 32);
+    assert_int_equal(platter_be64(chunk.data + 20), (uint64_t)(64 * MIB - 320 * KIB) << 32 | 3);
+    free(chunk.data);
+    nbd_request(fd, NBD_CMD_BLOCK_STATUS, NBD_CMD_FLAG_REQ_ONE, 4, 300 * KIB, 64 * MIB - 300 * KIB);
+    nbd_receive_chunk(fd, &chunk);
+    assert_int_equal(chunk.length, 4 + 8);
+    assert_int_equal(platter_be64(chunk.data + 4), (uint64_t)20 * KIB << 32);
+    free(chunk.data);
+    nbd_close(fd);
+    nbd_rig_stop(&rig);
+    free(buffer);
+}
+
+static void requests_wait_for_a_slow_disk_together(void **state)
+{
+    struct nbd_rig rig;
+    uint8_t buffer[512];
+    uint64_t began;
+    int fd;
+
+    (void)state;
+    nbd_rig_start(&rig, patterned(0), NULL);
+    delay(rig.block, MEMORY_READ, 100);
+    fd = nbd_open(&rig, NBD_STRUCTURED);
+    /* The first one shows the server what the disk is like. */
+    nbd_request(fd, NBD_CMD_READ, 0, 0, 0, 512);
+    assert_int_equal(nbd_structured_read(fd, 0, 0, 512, buffer), 0);
+    began = nbd_milliseconds();
+    for (uint64_t i = 0; i < 8; i++)
+        nbd_request(fd, NBD_CMD_READ, 0, 7, i * 512, 512);
+    for (uint64_t i = 0; i < 8; i++) {
+        struct nbd_chunk chunk;
+
+        nbd_receive_chunk(fd, &chunk);
+        assert_int_equal(chunk.type, NBD_REPLY_TYPE_OFFSET_DATA);
+        free(chunk.data);
+    }
+    /* One after the other would be 800. */
+    assert_in_range(nbd_milliseconds() - began, 90, 600);
+    assert_in_range(memory_block_counts(rig.block).most_at_once, 4, 8);
+    nbd_close(fd);
+    nbd_rig_stop(&rig);
+}
+
+/* ---- Writing ----------------------------------------------------------------------------------------------------- */
+
+static void writes_of_all_sizes_arrive(void **state)
+{
+    static const uint32_t lengths[] = {1, 512, 4096, 65536, 256 * KIB, 256 * KIB + 1, MIB + 13};
+    struct nbd_rig rig;
+    uint8_t *data = malloc(SIZE);
+    uint64_t offset = 77;
+    int fd;
+
+    (void)state;
+    assert_non_null(data);
+    for (size_t i = 0; i < SIZE; i++)
+        data[i] = (uint8_t)(i * 7 + i / 251);
+    nbd_rig_start(&rig, patterned(ALL_CAPS), NULL);
+    fd = nbd_open(&rig, NBD_STRUCTURED);
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        nbd_request(fd, NBD_CMD_WRITE, 0, i, offset, lengths[i]);
+        nbd_send(fd, data, lengths[i]);
+        assert_int_equal(nbd_structured_reply(fd, i, NULL), 0);
+        assert_memory_equal(memory_block_data(rig.block) + offset, data, lengths[i]);
+        offset += lengths[i];
+    }
+    assert_int_equal(memory_block_counts(rig.block).flushes, 0);
+    nbd_request(fd, NBD_CMD_WRITE, NBD_CMD_FLAG_FUA, 100, 0, 512);
+    nbd_send(fd, data, 512);
+    assert_int_equal(nbd_structured_reply(fd, 100, NULL), 0);
+    assert_int_equal(memory_block_counts(rig.block).flushes, 1);
+    nbd_request(fd, NBD_CMD_FLUSH, 0, 101, 0, 0);
+    assert_int_equal(nbd_structured_reply(fd, 101, NULL), 0);
+    assert_int_equal(memory_block_counts(rig.block).flushes, 2);
+    nbd_close(fd);
+    nbd_rig_stop(&rig);
+    free(data);
+}
+
+static void failing_writes_are_told_and_their_data_is_skipped(void **state)
+{
+    struct nbd_rig rig;
+    char text[256] = "";
+    uint8_t *data = calloc(1, MIB);
+    int fd;
+
+    (void)state;
+    assert_non_null(data);
+    nbd_rig_start(&rig, patterned(ALL_CAPS), NULL);
+    fail_at(rig.block, MEMORY_WRITE, 300 * KIB, PLATTER_E_NO_SPACE);
+    fail_at(rig.block, MEMORY_WRITE, 2 * MIB, PLATTER_E_IO);
+    fd = nbd_open(&rig, NBD_STRUCTURED);
+    nbd_request(fd, NBD_CMD_WRITE, 0, 1, 0, MIB);
+    nbd_send(fd, data, MIB);
+    assert_int_equal(nbd_structured_reply(fd, 1, text), NBD_ENOSPC);
+    assert_true(text[0] != '\0');
+    nbd_request(fd, NBD_CMD_WRITE, 0, 2, 2 * MIB, 512);
+    nbd_send(fd, data, 512);
+    assert_int_equal(nbd_structured_reply(fd, 2, NULL), NBD_EIO);
+    nbd_request(fd, NBD_CMD_WRITE_ZEROES, NBD_CMD_FLAG_NO_HOLE, 3, 2 * MIB, 512);
+    assert_int_equal(nbd_structured_reply(fd, 3, NULL), NBD_EIO);
+
+    memory_block_clear_faults(rig.block);
+    memory_block_add_fault(rig.block, &(struct memory_fault){MEMORY_FLUSH, 0, 0, PLATTER_E_IO, 0, 0, 2});
+    nbd_request(fd, NBD_CMD_WRITE, NBD_CMD_FLAG_FUA, 4, 0, 512);
+    nbd_send(fd, data, 512);
+    assert_int_equal(nbd_structured_reply(fd, 4, NULL), NBD_EIO);
+    nbd_request(fd, NBD_CMD_FLUSH, 0, 5, 0, 0);
+    assert_int_equal(nbd_structured_reply(fd, 5, NULL), NBD_EIO);
+    nbd_close(fd);
+    nbd_rig_stop(&rig);
+    assert_int_equal(rig.outcome, PLATTER_OK);
+    free(data);
+}
+
+static void run_reports_the_last_flush(void **state)
+{
+    struct nbd_rig rig;
+
+    (void)state;
+    nbd_rig_start(&rig, patterned(ALL_CAPS), NULL);
+    memory_block_add_fault(rig.block, &(struct memory_fault){MEMORY_FLUSH, 0, 0, PLATTER_E_IO, 0, 0, 0});
+    nbd_rig_stop(&rig);
+    assert_int_equal(rig.outcome, PLATTER_E_IO);
+}
+
+static void zeroes_are_zeroes_whatever_discard_does(void **state)
+{
+    /* Without MAP the server cannot know what a discard left; a discard that fails must not matter either. */
+    static const uint32_t caps[] = {ALL_CAPS, PLATTER_CAP_WRITE | PLATTER_CAP_DISCARD, PLATTER_CAP_WRITE};
+    uint8_t *zeros = calloc(1, MIB);
+
+    (void)state;
+    assert_non_null(zeros);
+    for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
+        for (int failing = 0; failing <= 1; failing++) {
+            struct nbd_rig rig;
+            int fd;
+
+            nbd_rig_start(&rig, patterned(caps[i]), NULL);
+            if (failing)
+                memory_block_add_fault(rig.block, &(struct memory_fault){MEMORY_DISCARD, 0, 0, PLATTER_E_IO, 0, 0, 0});
+            fd = nbd_open(&rig, NBD_STRUCTURED);
+            nbd_request(fd, NBD_CMD_WRITE_ZEROES, 0, 1, 12345, MIB);
+            assert_int_equal(nbd_structured_reply(fd, 1, NULL), 0);
+            assert_memory_equal(memory_block_data(rig.block) + 12345, zeros, MIB);
+            assert_int_not_equal(memory_block_data(rig.block)[12344], 0);
+            assert_int_not_equal(memory_block_data(rig.block)[12345 + MIB], 0);
+            nbd_close(fd);
+            nbd_rig_stop(&rig);
+        }
+    free(zeros);
+}
+
+static void discards_reach_the_disk(void **state)
+{
+    struct nbd_rig rig;
+    int fd;
+
+    (void)state;
+    nbd_rig_start(&rig, patterned(ALL_CAPS), NULL);
+    fd = nbd_open(&rig, NBD_STRUCTURED);
+    nbd_request(fd, NBD_CMD_TRIM, 0, 1, 64 * KIB, MIB);
+    assert_int_equal(nbd_structured_reply(fd, 1, NULL), 0);
+    assert_int_equal(memory_block_counts(rig.block).discards, 1);
+    fail_at(rig.block, MEMORY_DISCARD, 0, PLATTER_E_IO);
+    nbd_request(fd, NBD_CMD_TRIM, 0, 2, 0, 512);
+    assert_int_equal(nbd_structured_reply(fd, 2, NULL), NBD_EIO);
+    nbd_close(fd);
+    nbd_rig_stop(&rig);
+}
+
+/* ---- What is refused --------------------------------------------------------------------------------------------- */
+
+struct refusal {
+    uint16_t command, flags;
+    uint64_t offset;
+    uint32_t length;
+    uint32_t error;
+};
+
+static void expect_refusals(const struct nbd_rig *rig, const struct refusal *refusals, size_t count)
+{
+    for (int style = NBD_SIMPLE; style <= NBD_STRUCTURED; style++) {
+        int fd = nbd_open(rig, (enum nbd_style)style);
+
+        for (size_t i = 0; i < count; i++) {
+            const struct refusal *refusal = &refusals[i];
+
+            nbd_request(fd, refusal->command, refusal->flags, i, refusal->offset, refusal->length);
+            if (refusal->command == NBD_CMD_WRITE) {
+                uint8_t *data = calloc(1, refusal->length);
+
+                assert_non_null(data);
+                nbd_send(fd, data, refusal->length);
+                free(data);
+            }
+            assert_int_equal(style ? nbd_structured_reply(fd, i, NULL) : nbd_simple_reply(fd, i), refusal->error);
+        }
+        nbd_close(fd);
+    }
+}
+
+static void requests_that_make_no_sense_are_refused(void **state)
+{
+    static const struct refusal refusals[] = {
+        {NBD_CMD_READ, 0, SIZE, 1, NBD_EINVAL},
+        {NBD_CMD_READ, 0, SIZE - 1, 2, NBD_EINVAL},
+        {NBD_CMD_READ, 0, UINT64_MAX - 511, 512, NBD_EINVAL},
+        {NBD_CMD_READ, NBD_CMD_FLAG_REQ_ONE, 0, 512, NBD_EINVAL},
+        {NBD_CMD_READ, 1u << 15, 0, 512, NBD_EINVAL},
+        {NBD_CMD_WRITE, 0, SIZE - 511, 512, NBD_ENOSPC},
+        {NBD_CMD_WRITE, NBD_CMD_FLAG_DF, 0, 512, NBD_EINVAL},
+        {NBD_CMD_WRITE, 0, 0, SIZE + 1, NBD_ENOSPC},
+        {NBD_CMD_WRITE_ZEROES, 0, 1, SIZE, NBD_ENOSPC},
+        {NBD_CMD_WRITE_ZEROES, 1u << 4, 0, 512, NBD_EINVAL},
+        {NBD_CMD_TRIM, 0, SIZE, 1, NBD_EINVAL},
+        {NBD_CMD_CACHE, 0, SIZE, 1, NBD_EINVAL},
+        {NBD_CMD_BLOCK_STATUS, 0, SIZE, 1, NBD_EINVAL},
+        {NBD_CMD_BLOCK_STATUS, 0, 0, 0, NBD_EINVAL},
+        {8, 0, 0, 0, NBD_EINVAL},
+        {0xffff, 0, 0, 0, NBD_EINVAL},
+        {NBD_CMD_READ, 0, 0, 0, 0},
+        {NBD_CMD_TRIM, 0, SIZE, 0, 0},
+        {NBD_CMD_CACHE, 0, 0, SIZE, 0},
+    };
+    struct nbd_rig rig;
+
+    (void)state;
+    nbd_rig_start(&rig, patterned(ALL_CAPS), NULL);
+    expect_refusals(&rig, refusals, sizeof(refusals) / sizeof(refusals[0]));
+    assert_int_equal(memory_block_counts(rig.block).writes, 0);
+    nbd_rig_stop(&rig);
+}
+
+static void more_than_32_mib_is_refused(void **state)
+{
+    static const struct refusal refusals[] = {
+        {NBD_CMD_READ, 0, 0, PLATTER_NBD_MAX_REQUEST + 1, NBD_EOVERFLOW},
+        {NBD_CMD_WRITE, 0, 0, PLATTER_NBD_MAX_REQUEST + 1, NBD_EINVAL},
+        {NBD_CMD_WRITE, 0, 0, PLATTER_NBD_MAX_REQUEST, 0},
+    };
+    struct nbd_rig rig;
+
+    (void)state;
+    nbd_rig_start(&rig, memory_block_create(64 * MIB, 512, ALL_CAPS), NULL);
+    expect_refusals(&rig, refusals, sizeof(refusals) / sizeof(refusals[0]));
+    nbd_rig_stop(&rig);
+}
+
+static void nothing_is_written_to_a_read_only_export(void **state)
+{
+    static const struct refusal refusals[] = {
+        {NBD_CMD_WRITE, 0, 0, 512, NBD_EPERM},
+        {NBD_CMD_WRITE, 0, 0, MIB, NBD_EPERM},
+        {NBD_CMD_WRITE_ZEROES, 0, 0, 512, NBD_EPERM},
+        {NBD_CMD_TRIM, 0, 0, 512, NBD_EPERM},
+        {NBD_CMD_FLUSH, 0, 0, 0, 0},
+    };
+    struct memory_counts counts;
+    struct nbd_rig rig;
+
+    (void)state;
+    /* Because it was asked for, and because the block says so. */
+    for (int asked = 0; asked <= 1; asked++) {
+        nbd_rig_start(&rig, patterned(asked ? ALL_CAPS : PLATTER_CAP_MAP),
+                      &(struct platter_nbd_options){.read_only = asked});
+        expect_refusals(&rig, refusals, sizeof(refusals) / sizeof(refusals[0]));
+        counts = memory_block_counts(rig.block);
+        assert_int_equal(counts.writes + counts.discards, 0);
+        nbd_rig_stop(&rig);
+    }
+}
+
+/* ---- Many clients, and the end ----------------------------------------------------------------------------------- */
+
+static void a_client_that_does_not_listen_delays_nobody(void **state)
+{
+    struct nbd_rig rig;
+    uint8_t *buffer = malloc(SIZE);
+    uint64_t began;
+    int deaf[8], fd;
+
+    (void)state;
+    assert_non_null(buffer);
+    nbd_rig_start(&rig, patterned(0), NULL);
+    for (size_t i = 0; i < 8; i++) {
+        deaf[i] = nbd_open(&rig, NBD_STRUCTURED);
+        for (uint64_t request = 0; request < 16; request++)
+            nbd_request(deaf[i], NBD_CMD_READ, 0, request, 0, SIZE);
+    }
+    fd = nbd_open(&rig, NBD_STRUCTURED);
+    began = nbd_milliseconds();
+    for (uint64_t i = 0; i < 20; i++) {
+        nbd_request(fd, NBD_CMD_READ, 0, i, 0, SIZE);
+        assert_int_equal(nbd_structured_read(fd, i, 0, SIZE, buffer), 0);
+    }
+    assert_in_range(nbd_milliseconds() - began, 0, 5000);
+    /* Stopping does not wait for them longer than the header says. */
+    began = nbd_milliseconds();
+    nbd_rig_stop(&rig);
+    assert_in_range(nbd_milliseconds() - began, 0, 4000);
+    for (size_t i = 0; i < 8; i++)
+        nbd_close(deaf[i]);
+    nbd_close(fd);
+    free(buffer);
+}
+
+static void requests_in_hand_are_answered_when_the_server_stops(void **state)
+{
+    struct nbd_rig rig;
+    uint8_t buffer[512];
+    int fd;
+
+    (void)state;
+    nbd_rig_start(&rig, patterned(0), NULL);
+    delay(rig.block, MEMORY_READ, 300);
+    fd = nbd_open(&rig, NBD_STRUCTURED);
+    nbd_request(fd, NBD_CMD_READ, 0, 1, 512, 512);
+    while (memory_block_counts(rig.block).reads == 0)
+        nbd_sleep(1);
+    nbd_rig_stop(&rig);
+    assert_int_equal(nbd_structured_read(fd, 1, 512, 512, buffer), 0);
+    assert_int_equal(buffer[0], (uint8_t)(1 + 512));
+    assert_true(nbd_hung_up(fd));
+    nbd_close(fd);
+}
+
+static void a_client_killed_in_mid_write_takes_nothing_with_it(void **state)
+{
+    struct nbd_rig rig;
+    uint8_t data[1000] = {1};
+    int fd;
+
+    (void)state;
+    nbd_rig_start(&rig, patterned(ALL_CAPS), NULL);
+    for (uint32_t length = 4096; length <= MIB; length *= 2) {
+        fd = nbd_open(&rig, NBD_STRUCTURED);
+        nbd_request(fd, NBD_CMD_WRITE, 0, 1, 0, length);
+        nbd_send(fd, data, sizeof(data));
+        nbd_close(fd);
+    }
+    fd = nbd_open(&rig, NBD_STRUCTURED);
+    nbd_request(fd, NBD_CMD_FLUSH, 0, 1, 0, 0);
+    assert_int_equal(nbd_structured_reply(fd, 1, NULL), 0);
+    nbd_close(fd);
+    /* A piece that never came whole was never written. */
+    assert_int_equal(memory_block_counts(rig.block).writes, 0);
+    nbd_rig_stop(&rig);
+}
+
+static void clients_beyond_the_limit_are_turned_away(void **state)
+{
+    struct nbd_rig rig;
+    int first, second, third;
+
+    (void)state;
+    nbd_rig_start(&rig, patterned(0), &(struct platter_nbd_options){.max_clients = 2});
+    first = nbd_open(&rig, NBD_STRUCTURED);
+    second = nbd_open(&rig, NBD_SIMPLE);
+    third = nbd_connect(rig.path);
+    assert_true(nbd_hung_up(third));
+    nbd_close(third);
+    nbd_request(first, NBD_CMD_DISC, 0, 0, 0, 0);
+    assert_true(nbd_hung_up(first));
+    nbd_close(first);
+    third = nbd_open(&rig, NBD_STRUCTURED);
+    nbd_close(second);
+    nbd_close(third);
+    nbd_rig_stop(&rig);
+}
+
+static void disc_comes_after_the_answers(void **state)
+{
+    struct nbd_rig rig;
+    uint8_t buffer[512];
+    int fd;
+
+    (void)state;
+    nbd_rig_start(&rig, patterned(0), NULL);
+    delay(rig.block, MEMORY_READ, 20);
+    fd = nbd_open(&rig, NBD_STRUCTURED);
+    for (uint64_t i = 0; i < 5; i++)
+        nbd_request(fd, NBD_CMD_READ, 0, 9, 0, 512);
+    nbd_request(fd, NBD_CMD_DISC, 0, 0, 0, 0);
+    for (uint64_t i = 0; i < 5; i++)
+        assert_int_equal(nbd_structured_read(fd, 9, 0, 512, buffer), 0);
+    assert_true(nbd_hung_up(fd));
+    nbd_close(fd);
+    nbd_rig_stop(&rig);
+}
+
+/* ---- The socket -------------------------------------------------------------------------------------------------- */
+
+static void the_socket_is_private_and_goes_with_the_server(void **state)
+{
+    struct platter_nbd_server *second = NULL;
+    struct platter_block *block = patterned(0);
+    struct platter_nbd_options options = {0};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct platter_error err;
+    struct nbd_rig rig;
+    struct stat status;
+    char file[80];
+    int fd;
+
+    (void)state;
+    nbd_rig_start(&rig, patterned(0), NULL);
+    assert_int_equal(stat(rig.path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+
+    /* A live server is left alone. */
+    options.socket_path = rig.path;
+    assert_int_equal(platter_nbd_server_create(block, &options, &second, &err), PLATTER_E_BUSY);
+    assert_string_equal(err.file, rig.path);
+    fd = nbd_open(&rig, NBD_SIMPLE);
+    nbd_close(fd);
+
+    /* So is what is not a socket. */
+    (void)snprintf(file, sizeof(file), "%s/file", rig.folder);
+    fclose(fopen(file, "w"));
+    options.socket_path = file;
+    assert_int_equal(platter_nbd_server_create(block, &options, &second, &err), PLATTER_E_EXISTS);
+    assert_int_equal(unlink(file), 0);
+
+    /* A dead one's socket is replaced. */
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", file);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    close(fd);
+    assert_int_equal(platter_nbd_server_create(block, &options, &second, &err), PLATTER_OK);
+    /* Never run, freed: nothing is left. */
+    platter_nbd_server_free(second);
+    assert_int_not_equal(stat(file, &status), 0);
+    platter_block_unref(block);
+    nbd_rig_stop(&rig);
+}
+
+static void two_servers_do_not_share_a_port(void **state)
+{
+    struct platter_block *block = patterned(0);
+    struct platter_nbd_server *first, *second;
+    struct platter_nbd_options options = {.export_name = "a b"};
+    struct platter_error err;
+    char uri[64];
+
+    (void)state;
+    assert_int_equal(platter_nbd_server_create(block, &options, &first, &err), PLATTER_OK);
+    options.port = platter_nbd_server_port(first);
+    assert_int_not_equal(options.port, 0);
+    (void)snprintf(uri, sizeof(uri), "nbd://localhost:%u/a%%20b", (unsigned)options.port);
+    assert_string_equal(platter_nbd_server_uri(first), uri);
+    assert_int_equal(platter_nbd_server_create(block, &options, &second, &err), PLATTER_E_BUSY);
+    options.socket_path = "x";
+    assert_int_equal(platter_nbd_server_create(block, &options, &second, &err), PLATTER_E_USAGE);
+    /* Stopped before it runs: run ends at once. */
+    platter_nbd_server_stop(first);
+    assert_int_equal(platter_nbd_server_run(first, &err), PLATTER_OK);
+    platter_nbd_server_free(first);
+    platter_block_unref(block);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_equal_the_disk_in_both_styles),
+        cmocka_unit_test(a_burst_of_small_reads_is_answered_one_by_one),
+        cmocka_unit_test(a_failing_read_is_told_with_place_and_cause),
+        cmocka_unit_test(holes_are_told_not_sent),
+        cmocka_unit_test(requests_wait_for_a_slow_disk_together),
+        cmocka_unit_test(writes_of_all_sizes_arrive),
+        cmocka_unit_test(failing_writes_are_told_and_their_data_is_skipped),
+        cmocka_unit_test(run_reports_the_last_flush),
+        cmocka_unit_test(zeroes_are_zeroes_whatever_discard_does),
+        cmocka_unit_test(discards_reach_the_disk),
+        cmocka_unit_test(requests_that_make_no_sense_are_refused),
+        cmocka_unit_test(more_than_32_mib_is_refused),
+        cmocka_unit_test(nothing_is_written_to_a_read_only_export),
+        cmocka_unit_test(a_client_that_does_not_listen_delays_nobody),
+        cmocka_unit_test(requests_in_hand_are_answered_when_the_server_stops),
+        cmocka_unit_test(a_client_killed_in_mid_write_takes_nothing_with_it),
+        cmocka_unit_test(clients_beyond_the_limit_are_turned_away),
+        cmocka_unit_test(disc_comes_after_the_answers),
+        cmocka_unit_test(the_socket_is_private_and_goes_with_the_server),
+        cmocka_unit_test(two_servers_do_not_share_a_port),
+    };
+
+    return cmocka_run_group_tests_name("nbd", tests, NULL, NULL);
+}
