@@ -46,7 +46,10 @@ struct platter_format {
      */
     enum platter_result (*open)(struct platter_block *file, const struct platter_open_request *request,
                                 struct platter_opened *opened, struct platter_error *err);
-    /* Checks structure beyond what open does; NULL: reading everything is the check. See platter_image_verify. */
+    /*
+     * Checks structure beyond what open does; NULL: reading everything is the check. See platter_image_verify, which
+     * reads everything afterwards unless this has, and has counted it in report->bytes_checked.
+     */
     enum platter_result (*verify)(struct platter_block *disk, platter_finding_fn *finding, void *context,
                                   const struct platter_progress *progress, struct platter_verify_report *report,
                                   struct platter_error *err);

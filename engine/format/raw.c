@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The disk's bytes as they are: dd, ISO 9660, the "-flat" parts of others. */
+#include "../filesystem/filesystem.h"
+#include "../partition/partition.h"
 #include "../slice.h"
 #include "format.h"
 
@@ -9,11 +11,28 @@ static enum platter_probe raw_probe(struct platter_block *file)
     return PLATTER_PROBE_MAYBE;
 }
 
+/* A raw image has no place to say how long its sectors are, so what lies in them is asked. */
+static uint32_t find_sector_size(struct platter_block *file, struct platter_opened *opened)
+{
+    uint32_t gpt;
+
+    if (platter_optical_image(file)) {
+        platter_detail_add(opened->details, "sector_size_from", "optical disc");
+        return 2048;
+    }
+    gpt = platter_gpt_sector_size(file, 512);
+    if (gpt && gpt != 512) {
+        platter_detail_add(opened->details, "sector_size_from", "GPT");
+        return gpt;
+    }
+    return 512;
+}
+
 static enum platter_result raw_open(struct platter_block *file, const struct platter_open_request *request,
                                     struct platter_opened *opened, struct platter_error *err)
 {
     const struct platter_open_options *options = request->options;
-    uint32_t sector_size = options->sector_size ? options->sector_size : 512;
+    uint32_t sector_size = options->sector_size ? options->sector_size : find_sector_size(file, opened);
     uint64_t size = platter_block_size(file);
     uint64_t tail = size % sector_size;
     struct platter_slice slice = {.layer = "raw disk", .length = size, .sector_size = sector_size};

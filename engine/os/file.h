@@ -53,6 +53,7 @@ bool platter_os_is_absolute(const char *path);
 /* True when both paths name one existing file, by whatever names. */
 bool platter_os_same_file(const char *a, const char *b);
 bool platter_os_exists(const char *path);
+bool platter_os_is_plain_file(const char *path); /* not a folder, a device, a pipe; links are followed */
 enum platter_result platter_os_remove(const char *path, struct platter_error *err);
 /* Gives `from` the name `to`, on the same volume, in one step. PLATTER_E_EXISTS when `to` is there and not `replace`. */
 enum platter_result platter_os_rename(const char *from, const char *to, bool replace, struct platter_error *err);

@@ -357,6 +357,13 @@ bool platter_os_exists(const char *path)
     return lstat(path, &status) == 0;
 }
 
+bool platter_os_is_plain_file(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 enum platter_result platter_os_remove(const char *path, struct platter_error *err)
 {
     if (unlink(path) == 0)

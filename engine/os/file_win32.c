@@ -408,6 +408,15 @@ bool platter_os_exists(const char *path)
     return found;
 }
 
+bool platter_os_is_plain_file(const char *path)
+{
+    WCHAR *wide = wide_path(path);
+    DWORD found = wide ? GetFileAttributesW(wide) : INVALID_FILE_ATTRIBUTES;
+
+    free(wide);
+    return found != INVALID_FILE_ATTRIBUTES && !(found & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_DEVICE));
+}
+
 enum platter_result platter_os_remove(const char *path, struct platter_error *err)
 {
     WCHAR *wide = wide_path(path);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* Copies a disk into a new image: several threads read, skip what is zero, and write what is not. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../bytes.h"
+#include "../os/file.h"
+#include "../os/system.h"
+#include "../os/thread.h"
+#include "walk.h"
+#include "writer.h"
+
+#define THREADS_MOST 8u
+#define THREADS_LIMIT 64u
+/* What file systems allocate at least, and below what a run of zeros is not worth a write call of its own. */
+#define ZERO_BLOCK 4096u
+#define ZERO_RUN (32u * 1024u)
+#define WAIT_MS 100u
+
+struct job {
+    struct platter_block *source;
+    struct platter_writer *writer;
+    const char *path;
+    struct platter_mutex lock; /* all below */
+    struct platter_cond changed;
+    struct platter_walk walk;
+    uint64_t done;
+    unsigned running;
+    bool stop;
+    enum platter_result result; /* the first failure */
+    struct platter_error error;
+};
+
+/* Writes what is not zero of one piece; short runs of zeros go along with what surrounds them. */
+static enum platter_result write_piece(struct job *job, const uint8_t *data, size_t length, uint64_t offset,
+                                       struct platter_error *err)
+{
+    size_t start = 0, end = 0; /* of the run to be written that has been found so far; empty at first */
+    enum platter_result result = PLATTER_OK;
+
+    for (size_t at = 0; at < length && result == PLATTER_OK; at += ZERO_BLOCK) {
+        size_t block = length - at < ZERO_BLOCK ? length - at : ZERO_BLOCK;
+
+        if (platter_all_zero(data + at, block))
+            continue;
+        if (end > start && at - end >= ZERO_RUN) {
+            result = job->writer->ops->write(job->writer, data + start, end - start, offset + start, err);
+            start = end = at;
+        }
+        if (end == start)
+            start = at;
+        end = at + block;
+    }
+    if (result == PLATTER_OK && end > start)
+        result = job->writer->ops->write(job->writer, data + start, end - start, offset + start, err);
+    /* The temporary name means nothing to anybody. */
+    if (result)
+        (void)snprintf(err->file, sizeof(err->file), "%s", job->path);
+    return result;
+}
+
+/* Takes the next piece of data under the lock, counting the holes before it as done; length 0: no more. */
+static enum platter_result take_piece(struct job *job, struct platter_extent *piece, struct platter_error *err)
+{
+    enum platter_result result;
+
+    do {
+        result = platter_walk_next(&job->walk, piece, err);
+        if (result == PLATTER_OK && !(piece->flags & PLATTER_EXTENT_DATA))
+            job->done += piece->length;
+    } while (result == PLATTER_OK && piece->length && !(piece->flags & PLATTER_EXTENT_DATA));
+    return result;
+}
+
+static void work(void *context)
+{
+    struct job *job = (struct job *)context;
+    uint8_t *data = malloc(PLATTER_PIECE);
+    struct platter_error error;
+    enum platter_result result = PLATTER_OK;
+
+    if (!data)
+        result = platter_error_set(&error, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
+    platter_mutex_lock(&job->lock);
+    while (result == PLATTER_OK && !job->stop) {
+        struct platter_extent piece;
+
+        result = take_piece(job, &piece, &error);
+        if (result || piece.length == 0)
+            break;
+        platter_mutex_unlock(&job->lock);
+        result = platter_block_read(job->source, data, (size_t)piece.length, piece.offset, &error);
+        if (result == PLATTER_OK)
+            result = write_piece(job, data, (size_t)piece.length, piece.offset, &error);
+        platter_mutex_lock(&job->lock);
+        if (result == PLATTER_OK)
+            job->done += piece.length;
+    }
+    if (result && job->result == PLATTER_OK) {
+        job->result = result;
+        job->error = error;
+        job->stop = true;
+    }
+    job->running--;
+    platter_cond_signal(&job->changed);
+    platter_mutex_unlock(&job->lock);
+    free(data);
+}
+
+/* Runs the threads to their end; this one only tells how far they are. */
+static enum platter_result run(struct job *job, unsigned count, const struct platter_progress *progress,
+                               struct platter_error *err)
+{
+    struct platter_thread *threads[THREADS_LIMIT];
+    struct platter_pace pace = {.progress = progress};
+    uint64_t total = platter_block_size(job->source), done = 0;
+    enum platter_result result = platter_pace_tell(&pace, 0, total, true, err), started = PLATTER_OK;
+    unsigned made = 0;
+
+    platter_mutex_lock(&job->lock);
+    while (made < count && result == PLATTER_OK && started == PLATTER_OK) {
+        job->running++;
+        started = platter_thread_start(work, job, &threads[made], err);
+        if (started)
+            job->running--;
+        else
+            made++;
+    }
+    /* Fewer threads than wished for is no failure; none is. */
+    if (result == PLATTER_OK && made == 0)
+        result = started;
+    while (job->running) {
+        (void)platter_cond_wait_for(&job->changed, &job->lock, WAIT_MS);
+        done = job->done;
+        platter_mutex_unlock(&job->lock);
+        if (result == PLATTER_OK && done < total)
+            result = platter_pace_tell(&pace, done, total, false, err);
+        platter_mutex_lock(&job->lock);
+        if (result)
+            job->stop = true;
+    }
+    done = job->done;
+    platter_mutex_unlock(&job->lock);
+    for (unsigned i = 0; i < made; i++)
+        platter_thread_join(threads[i]);
+    if (result == PLATTER_OK && job->result) {
+        if (err)
+            *err = job->error;
+        result = job->result;
+    }
+    if (result == PLATTER_OK)
+        result = platter_pace_tell(&pace, done, total, true, err);
+    return result;
+}
+
+static const struct platter_writer_ops *find_writer(const char *format, struct platter_error *err)
+{
+    if (!format)
+        return platter_writers[0];
+    for (size_t i = 0; platter_writers[i]; i++) {
+        if (strcmp(platter_writers[i]->format, format) == 0)
+            return platter_writers[i];
+    }
+    (void)platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "images of format \"%s\" cannot be written",
+                            format);
+    return NULL;
+}
+
+/* What would otherwise come out when all the work is done. */
+static enum platter_result check_target(struct platter_block *source, const char *path, bool overwrite,
+                                        struct platter_error *err)
+{
+    if (platter_os_same_file(platter_block_name(source), path))
+        return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
+                                 "is the image that is to be copied; choose another name for the copy");
+    if (!platter_os_exists(path))
+        return PLATTER_OK;
+    if (!overwrite)
+        return platter_error_set(err, PLATTER_E_EXISTS, path, PLATTER_NO_OFFSET, "exists already");
+    if (!platter_os_is_plain_file(path))
+        return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
+                                 "is not an ordinary file, so it is not replaced");
+    return PLATTER_OK;
+}
+
+enum platter_result platter_convert(struct platter_block *source, const char *path,
+                                    const struct platter_convert_options *options, struct platter_error *err)
+{
+    static const struct platter_convert_options defaults;
+    struct job job = {.source = source, .path = path};
+    const struct platter_writer_ops *writer;
+    enum platter_result result;
+    bool committing;
+    unsigned threads;
+
+    if (!options)
+        options = &defaults;
+    writer = find_writer(options->format, err);
+    if (!writer)
+        return PLATTER_E_USAGE;
+    result = check_target(source, path, options->overwrite, err);
+    if (result)
+        return result;
+    threads = options->threads ? options->threads : platter_os_cpu_count();
+    if (!options->threads && threads > THREADS_MOST)
+        threads = THREADS_MOST;
+    if (threads > THREADS_LIMIT)
+        threads = THREADS_LIMIT;
+    result = writer->create(path, source, &job.writer, err);
+    if (result) {
+        if (err)
+            (void)snprintf(err->file, sizeof(err->file), "%s", path);
+        return result;
+    }
+    platter_mutex_init(&job.lock);
+    platter_cond_init(&job.changed);
+    platter_walk_start(&job.walk, source);
+    result = run(&job, threads, &options->progress, err);
+    platter_cond_destroy(&job.changed);
+    platter_mutex_destroy(&job.lock);
+    committing = result == PLATTER_OK;
+    if (!committing)
+        writer->discard(job.writer);
+    else
+        result = writer->commit(job.writer, options->overwrite, err);
+    if (result && committing && err)
+        (void)snprintf(err->file, sizeof(err->file), "%s", path);
+    return result;
+}
