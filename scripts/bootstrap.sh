@@ -15,7 +15,7 @@ for purpose in "$@"; do
     build) packages="$packages $build" ;;
     demo) packages="$packages $build $images $wine" ;;
     test) packages="$packages $build $images $wine clang llvm libcmocka-dev libnbd-bin git" ;;
-    lint) packages="$packages $build clang clang-tidy cppcheck" ;;
+    lint) packages="$packages $build clang clang-tidy clang-format cppcheck shellcheck git" ;;
     format) packages="$packages clang-format" ;;
     bench) packages="$packages $build $images libnbd-bin fio" ;;
     fuzz) packages="$packages $build clang libclang-rt-14-dev" ;;

@@ -41,6 +41,19 @@ platter() {
 }
 show() { sed 's/^/    /' "$log"; }
 
+# One line for each drive: LETTER PARTITION OFFSET LENGTH FILESYSTEM, by what `list` and `info` say.
+drives() {
+    python3 - "$work/info.json" "$work/list.json" <<'END'
+import json, sys
+info, volumes = (json.load(open(name, encoding="utf-8")) for name in sys.argv[1:])
+partitions = {p["number"]: p for p in info["partition_table"]["partitions"]}
+for volume in volumes["volumes"]:
+    partition = partitions[volume["partition"] or 0]
+    print(volume["letter"][0], partition["number"], partition["offset"], partition["length"],
+          partition["filesystem"] or "-")
+END
+}
+
 if why=$(wine_missing); then say "The demo needs 64-bit Wine: $why."; exit 1; fi
 for file in platter.sys platter.inf platter.exe tests/readvol.exe; do
     [ -e "$win/$file" ] || { say "$win/$file is not there: run make first."; exit 1; }
@@ -81,25 +94,26 @@ took
 step "platter info: what is in the image"
 platter info "$(wine_path "$image")" || fail "the image was not understood"
 show
+platter info "$(wine_path "$image")" --json || fail "the image was not understood"
+cp "$log" "$work/info.json"
+format=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["image"]["format"])' "$work/info.json")
 took
 
 step "platter mount --read-only"
-platter mount "$(wine_path "$image")" --read-only --json || fail "the image could not be mounted"
-cp "$log" "$work/mount.json"
-scripts/mounted.py "$work/mount.json" >"$work/volumes" 2>"$log" || fail "the answer of platter mount was not understood"
-while read -r letter number offset length fs; do
-    say "    $letter: is partition $number, $length bytes at byte $offset, ${fs/-/no known file system}"
-done <"$work/volumes"
-[ -s "$work/volumes" ] || fail "nothing was mounted"
+platter mount "$(wine_path "$image")" --read-only || fail "the image could not be mounted"
+show
 took
 
 step "platter list"
 platter list || fail "the drives could not be listed"
 show
+platter list --json || fail "the drives could not be listed"
+cp "$log" "$work/list.json"
+drives >"$work/volumes" 2>"$log" || fail "what platter list --json says was not understood"
+[ -s "$work/volumes" ] || fail "nothing was mounted"
 
 # What the drives must hold. A raw image is that itself; others are decoded by qemu-img, which knows nothing of Platter.
 raw=$image
-format=$(scripts/mounted.py --format "$work/mount.json" 2>/dev/null)
 if [ "$format" != raw ]; then
     step "Decoding the $format image once more, with qemu-img, for comparison"
     raw=$work/image.raw
@@ -114,7 +128,7 @@ fi
 
 dump=$work/volume
 while read -r letter number offset length fs; do
-    step "Reading all of $letter: through \\\\.\\$letter: and comparing"
+    step "Reading all of $letter: (partition $number) through \\\\.\\$letter: and comparing"
     free=$(df --output=avail -B1 "$work" | tail -n 1)
     [ "$free" -gt "$((length + (64 << 20)))" ] || fail "no room for a copy of $length bytes in $work"
     wine_run $((120 + length / 2000000)) "$win/tests/readvol.exe" "\\\\.\\$letter:" "$(wine_path "$dump")" >"$log" 2>&1 ||
