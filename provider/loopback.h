@@ -65,7 +65,9 @@ struct loopback_session {
     struct platter_cond drained; /* nobody is inside any more */
     uint64_t removals;           /* volumes removed so far: a waiting TRANSACT looks for a change */
     uint32_t live_volumes;
-    uint32_t inside; /* calls of control and clients of its volumes */
+    uint32_t queued;  /* requests in the queue */
+    uint32_t waiting; /* TRANSACTs that wait for one */
+    uint32_t inside;  /* calls of control and clients of its volumes */
     bool hello, shut;
 };
 

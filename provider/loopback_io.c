@@ -16,6 +16,7 @@ static void enqueue(struct loopback_io *io)
         session->queue_head = io;
     session->queue_tail = io;
     io->queued = true;
+    session->queued++;
     /* One request needs one worker; what it leaves is taken by those that come back. */
     platter_cond_signal(&session->work);
 }
@@ -34,6 +35,7 @@ void loopback_io_unqueue(struct loopback_io *io)
     else
         session->queue_tail = io->previous_queued;
     io->queued = false;
+    session->queued--;
 }
 
 void loopback_io_finish(struct loopback_io *io, uint32_t status)

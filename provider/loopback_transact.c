@@ -138,8 +138,12 @@ static bool choose_length(const struct loopback_io *io, uint32_t room, bool firs
 static uint32_t fetch(struct loopback_session *session, uint32_t fetch_max, uint8_t *output, uint32_t output_length)
 {
     struct platter_request *requests = (struct platter_request *)(output + sizeof(struct platter_transact_out));
+    /* The driver gives a request to a waiting TRANSACT as it arrives; a fair share comes to the same. */
+    uint32_t share = session->queued / (session->waiting + 1) + (session->queued % (session->waiting + 1) != 0);
     uint32_t count = 0, cursor = PLATTER_TRANSACT_DATA_OFFSET, length;
 
+    if (share < fetch_max)
+        fetch_max = share;
     while (count < fetch_max && session->queue_head) {
         struct loopback_io *io = session->queue_head;
         struct loopback_piece *piece;
@@ -210,9 +214,11 @@ enum platter_result loopback_transact(struct loopback_session *session, const vo
     }
     if (in.header.fetch_max > 0) {
         uint64_t removals = session->removals;
+        session->waiting++;
         while (!session->queue_head && !session->shut && session->live_volumes > 0 && session->removals == removals &&
                !(in.header.flags & PLATTER_TRANSACT_NO_WAIT))
             platter_cond_wait(&session->work, &session->loopback->lock);
+        session->waiting--;
         if (session->shut)
             return platter_error_set(err, PLATTER_E_CANCELLED, NULL, PLATTER_NO_OFFSET, "the handle is shutting down");
         out.request_count = fetch(session, in.header.fetch_max, output, output_length);
