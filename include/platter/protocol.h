@@ -3,7 +3,7 @@
  * The boundary between platter.sys and the processes that use it, and the only header both sides share.
  *
  * Every structure has the same size and the same offsets on x86_64, i686 and natively on Linux; the static
- * assertions below say so, and tests/unit/test_protocol_layout.c compares the three ABIs. Fields are fixed-width and
+ * assertions below say so, and tests/unit/test_protocol_layout.py compares the three ABIs. Fields are fixed-width and
  * little-endian. A reserved field is zero, and the driver refuses a request in which it is not, so that it can be
  * given a meaning later. Structures grow at the end only, under a new PLATTER_PROTOCOL_VERSION.
  *
@@ -209,7 +209,9 @@ struct platter_volume_remove_in {
  * Output buffer (direct, locked by the I/O manager, at least PLATTER_TRANSACT_MIN_BATCH bytes): on the way in it holds
  * the bytes that reads return, at each answer's data_offset; on the way out platter_transact_out, then request_count
  * times platter_request, then the bytes to be written, at each request's data_offset. The driver takes the answers
- * first and overwrites the buffer afterwards; the provider may use the whole of it.
+ * first and overwrites the buffer afterwards; the provider may use the whole of it. With fetch_max 0 nothing behind
+ * the headers is changed, so that a provider can answer some requests of a batch and go on with the others. With no live
+ * volume TRANSACT does not wait.
  *
  * For a read the driver hands out no more bytes than fit into the buffer it was fetched with behind the headers
  * (PLATTER_TRANSACT_DATA_OFFSET), so that the answer fits into the same buffer; longer IRPs are cut into pieces.
