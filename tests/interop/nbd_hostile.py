@@ -319,7 +319,7 @@ CASES = [unknown_client_flags, options_without_the_fixed_style, wrong_option_mag
          names_that_do_not_fit, options_with_data_they_do_not_take, metadata_contexts_out_of_order_and_malformed,
          information_asked_for_twice_and_unknown, abort_is_acknowledged, negotiation_cut_anywhere, wrong_request_magic,
          unknown_commands, oversize_requests, writes_cut_short, answers_nobody_takes, more_clients_than_places, noise,
-         silence_before_the_flags, dripping_options_do_not_last]
+         negotiations_that_lead_nowhere]
 
 
 def healthy(path):
