@@ -41,7 +41,11 @@ for rule in plain_long too_long trailing_space no_license wrong_way win32_elsewh
     lint "house rule: ${rule//_/ }" none "$rule"
 done
 
-lint "clang-format" scripts/format.sh --check
+# Names each file once.
+layout() {
+    scripts/format.sh --check 2>&1 | sed -n 's/^\([^:]*\):[0-9]*:.*/\1: make format would change it/p' | sort -u
+}
+lint "clang-format" none layout
 
 tidy() {
     sources 'engine/*.c' 'provider/*.c' 'cli/*.c' | grep -vE '_win32\.c$' |

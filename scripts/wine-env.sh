@@ -4,7 +4,8 @@
 # Sourced (`. scripts/wine-env.sh`) from the project's root by scripts/demo.sh and by the suites in tests/wine.
 #
 #   wine_missing            succeeds, and says why, when there is no 64-bit Wine to run
-#   wine_up FOLDER          copies the template prefix to FOLDER and starts a session; its drivers log to FOLDER/driver.log
+#   wine_up FOLDER          copies the template prefix to FOLDER (on the same file system as build/) and starts a session;
+#                           its drivers log to FOLDER/driver.log
 #   wine_run SECONDS CMD... runs a Windows program in it, with a limit; its output is the caller's
 #   wine_down               ends this session's processes and removes FOLDER; safe to call twice
 #   wine_path PATH          the Windows spelling of a Unix path
@@ -56,11 +57,15 @@ wine_up() {
     wine_make_template || return 1
     wine_prefix=$(realpath -m "$1")
     export WINEPREFIX="$wine_prefix"
+    # What an interrupted run may have left there.
+    [ ! -e "$wine_prefix" ] || wineserver -k 2>/dev/null || :
     rm -rf "$wine_prefix"
     mkdir -p "$(dirname "$wine_prefix")"
-    cp -a --reflink=auto "$wine_template" "$wine_prefix" || return 1
+    # Wine's own files are 700 MB that nobody changes, so they are linked; the registry is written and must be copied.
+    cp -al "$wine_template" "$wine_prefix" && rm -f "$wine_prefix"/*.reg && cp -p "$wine_template"/*.reg "$wine_prefix" ||
+        return 1
     wineserver -p
-    # The session's first command: the driver hosts inherit its output, so it goes to a file, never into a pipe.
+    # The session's first program: the driver hosts inherit its output, so it goes to a file, never into a pipe.
     timeout -k 5 120 wine64 wineboot </dev/null >"$wine_prefix/driver.log" 2>&1
 }
 
