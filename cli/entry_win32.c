@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+int wmain(int argc, wchar_t **wide); /* no header of mingw-w64 declares it */
+
 int wmain(int argc, wchar_t **wide)
 {
     char **argv = calloc((size_t)argc + 1, sizeof(*argv));

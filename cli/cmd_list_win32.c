@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "commands.h"
+#include "console.h"
+#include "control_win32.h"
+#include "table.h"
+#include "text.h"
+#include "wide_win32.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool print_volumes(const struct platter_volume_info *volumes, size_t count)
+{
+    static const char *const heading[] = {"id",    "drive",   "size", "part",    "access", "letter by",
+                                          "state", "process", "read", "written", "image"};
+    struct cli_table table = {.columns = sizeof(heading) / sizeof(heading[0]), .right = 1 | 4 | 8 | 128 | 256 | 512};
+
+    if (count == 0) {
+        cli_print(CLI_OUT, "no drives are mounted\n");
+        return true;
+    }
+    cli_table_row(&table, heading);
+    for (size_t i = 0; i < count; i++) {
+        const struct platter_volume_info *info = &volumes[i];
+        char id[24], letter[4], size[CLI_SIZE_TEXT], part[16], process[16], in[CLI_SIZE_TEXT], out[CLI_SIZE_TEXT];
+        char image[PLATTER_IMAGE_NAME_CHARS * 3 + 1];
+
+        (void)snprintf(id, sizeof(id), "%llu", (unsigned long long)info->volume_id);
+        (void)snprintf(part, sizeof(part), "%u", (unsigned)info->partition_number);
+        (void)snprintf(process, sizeof(process), "%u", (unsigned)info->owner_process_id);
+        cli_narrow_field(info->image_name, PLATTER_IMAGE_NAME_CHARS, image, sizeof(image));
+        cli_table_row(
+            &table, (const char *const[]){id, info->letter ? cli_letter_text(info->letter, letter) : "-",
+                                          cli_size_text(info->length_bytes, size), info->partition_number ? part : "-",
+                                          info->flags & PLATTER_VOLUME_READ_ONLY ? "read-only" : "read-write",
+                                          cli_route_text(info->route), cli_state_name(info->state), process,
+                                          cli_size_text(info->read_bytes, in), cli_size_text(info->written_bytes, out),
+                                          image[0] ? image : "(of another user)"});
+    }
+    return cli_table_print(&table, 0);
+}
+
+enum platter_result cli_list(const struct cli_arguments *arguments, struct cli_reply *reply, struct platter_error *err)
+{
+    struct platter_transport *transport = NULL;
+    struct platter_volume_info *volumes = NULL;
+    size_t count = 0;
+    enum platter_result result = cli_control_open(&transport, NULL, err);
+
+    (void)arguments;
+    if (result != PLATTER_OK)
+        return result;
+    result = cli_control_list(transport, &volumes, &count, err);
+    if (result == PLATTER_OK && reply->json) {
+        json_t *array = cli_json_array(reply->root, "volumes");
+
+        for (size_t i = 0; i < count; i++)
+            cli_volume_json(cli_json_element(array), &volumes[i]);
+    } else if (result == PLATTER_OK && !print_volumes(volumes, count)) {
+        result = platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
+    }
+    free(volumes);
+    cli_control_close(transport);
+    return result;
+}

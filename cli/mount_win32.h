@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* A mount from inside the process that serves it: image opened, volumes made, announced, served, taken away. */
+#ifndef PLATTER_CLI_MOUNT_H
+#define PLATTER_CLI_MOUNT_H
+
+#include "arguments.h"
+#include "choose.h"
+#include "spawn_win32.h"
+
+#include <platter/provider.h>
+
+#include <windows.h>
+
+struct cli_mount_volume {
+    const struct platter_partition *partition;
+    struct platter_block *block;
+    bool announced;
+    struct platter_volume_info info; /* once announced */
+};
+
+struct cli_mount {
+    const struct cli_arguments *arguments;
+    struct cli_choice choice;
+    char letters[26];
+    size_t letter_count;
+    bool read_only;
+    char why[512];                                 /* read-only though nobody asked for it; else "" */
+    char image_path[PLATTER_IMAGE_NAME_CHARS * 3]; /* whole, for others to see */
+    struct platter_image *image;
+    struct platter_partition_table *table;
+    size_t count;
+    struct cli_mount_volume volumes[CLI_MAX_CHOSEN];
+    struct platter_provider *provider;
+    SRWLOCK ending; /* held by who takes the drives away, so that nobody frees the provider under his hands */
+};
+
+/* Reads the options into *mount, which starts as {0}: what is wrong with them is told before anything is begun. */
+enum platter_result cli_mount_options_read(const struct cli_arguments *arguments, struct cli_mount *mount,
+                                           struct platter_error *err);
+/* All volumes are there, or none. `reporter` is kept awake meanwhile. */
+enum platter_result cli_mount_start(struct cli_mount *mount, struct cli_reporter *reporter, struct platter_error *err);
+/* Adds what was mounted to the reply's object. */
+void cli_mount_json(json_t *root, const struct cli_mount *mount);
+/* Takes all drives away in order, also those in use. From any thread, while another serves. */
+void cli_mount_dismount(struct cli_mount *mount);
+/* Ends the provider and closes the image; the result says whether all that was written is in it. */
+enum platter_result cli_mount_end(struct cli_mount *mount, struct platter_error *err);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The background process of a mount, and the report it sends back to the program that started it. */
+#ifndef PLATTER_CLI_SPAWN_H
+#define PLATTER_CLI_SPAWN_H
+
+#include "json.h"
+
+#include <platter/engine.h>
+
+#define CLI_REPORT_OPTION "report" /* hidden: the number of the handle to report to */
+
+/* A command line under construction, quoted as the C runtime unquotes it. Starts as {0}. */
+struct cli_command_line {
+    wchar_t *text;
+    size_t length, room;
+    bool failed; /* without memory */
+};
+
+void cli_command_line_add(struct cli_command_line *line, const wchar_t *word);
+void cli_command_line_add_utf8(struct cli_command_line *line, const char *word);
+void cli_command_line_free(struct cli_command_line *line);
+
+/*
+ * Starts this program again with `arguments` (options and operands, quoted) and "--report N", detached from the
+ * console, and waits for its report, which is returned parsed. PLATTER_E_CANCELLED when the user did not wait;
+ * PLATTER_E_FAILED when it ended without a report. The process is ended wherever this does not return PLATTER_OK.
+ */
+enum platter_result cli_spawn(struct cli_command_line *arguments, json_t **report, struct platter_error *err);
+
+/* ---- The other side ---- */
+
+struct cli_reporter {
+    void *pipe; /* HANDLE; NULL: there is nobody to report to */
+};
+
+/* From the option's value. */
+enum platter_result cli_reporter_open(const char *number, struct cli_reporter *reporter, struct platter_error *err);
+/* Says that work goes on, which makes the other side wait on. False when it is gone. */
+bool cli_reporter_alive(struct cli_reporter *reporter);
+/* Sends the whole report and closes. False when the other side has not got it. */
+bool cli_reporter_send(struct cli_reporter *reporter, const json_t *report);
+
+#endif
