@@ -36,6 +36,7 @@ struct provider_worker {
     uint64_t carrying_since;          /* milliseconds; under the provider's lock */
     uint8_t *batch;
     uint32_t room;      /* bytes of batch lent to the next TRANSACT */
+    unsigned small;     /* batches in a row that used little of it */
     uint32_t fetch_max; /* requests asked of it */
     struct {
         struct platter_transact_in header;

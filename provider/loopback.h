@@ -68,7 +68,7 @@ struct loopback_session {
     uint32_t queued;  /* requests in the queue */
     uint32_t waiting; /* TRANSACTs that wait for one */
     uint32_t inside;  /* calls of control and clients of its volumes */
-    bool hello, shut;
+    bool hello, shut, had_volumes;
 };
 
 struct platter_loopback {

@@ -189,6 +189,17 @@ static const char *malformed(const struct platter_transact_in *in, const struct 
     return NULL;
 }
 
+/* Until there is a request, a volume has gone, all have, or the handle shuts down. */
+static void wait_for_work(struct loopback_session *session)
+{
+    uint64_t removals = session->removals;
+    session->waiting++;
+    while (!session->queue_head && !session->shut && session->removals == removals &&
+           (session->live_volumes > 0 || !session->had_volumes))
+        platter_cond_wait(&session->work, &session->loopback->lock);
+    session->waiting--;
+}
+
 enum platter_result loopback_transact(struct loopback_session *session, const void *input, uint32_t input_length,
                                       void *output, uint32_t output_length, uint32_t *returned,
                                       struct platter_error *err)
@@ -213,12 +224,8 @@ enum platter_result loopback_transact(struct loopback_session *session, const vo
             out.answers_late++;
     }
     if (in.header.fetch_max > 0) {
-        uint64_t removals = session->removals;
-        session->waiting++;
-        while (!session->queue_head && !session->shut && session->live_volumes > 0 && session->removals == removals &&
-               !(in.header.flags & PLATTER_TRANSACT_NO_WAIT))
-            platter_cond_wait(&session->work, &session->loopback->lock);
-        session->waiting--;
+        if (!(in.header.flags & PLATTER_TRANSACT_NO_WAIT))
+            wait_for_work(session);
         if (session->shut)
             return platter_error_set(err, PLATTER_E_CANCELLED, NULL, PLATTER_NO_OFFSET, "the handle is shutting down");
         out.request_count = fetch(session, in.header.fetch_max, output, output_length);

@@ -75,6 +75,8 @@ static const char *wrong_create(const struct platter_volume_create_in *in)
         return "the deadline is out of range";
     if (in->letter != 0 && (in->letter < 'A' || in->letter > 'Z'))
         return "the drive letter is not one of A to Z";
+    if (in->letter != 0 && (in->flags & PLATTER_VOLUME_NO_LETTER))
+        return "a drive letter is given, and that there shall be none";
     if (all_zero(in->unique_id, sizeof(in->unique_id)))
         return "the unique id is zero";
     if (!terminated(in->label, PLATTER_LABEL_CHARS) || !terminated(in->image_name, PLATTER_IMAGE_NAME_CHARS))
@@ -90,7 +92,7 @@ enum platter_result loopback_volume_create(struct loopback_session *session, con
     if (why)
         return loopback_refuse(err, why);
     if (session->live_volumes >= PLATTER_MAX_VOLUMES_PER_SESSION || loopback->volumes >= PLATTER_MAX_VOLUMES)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "the limit on volumes is reached");
+        return loopback_refuse(err, "the limit on volumes is reached");
     struct loopback_volume *volume = calloc(1, sizeof(*volume));
     if (!volume)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
@@ -123,6 +125,7 @@ enum platter_result loopback_volume_create(struct loopback_session *session, con
         link = &(*link)->next;
     *link = volume;
     session->live_volumes++;
+    session->had_volumes = true;
     loopback->volumes++;
     return PLATTER_OK;
 }

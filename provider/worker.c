@@ -13,6 +13,8 @@
 #define PATIENCE_MS 200u
 /* How long TRANSACT may need to take the answers it carries before it waits for requests. */
 #define CARRY_GRACE_MS 50u
+/* After so many batches in a row that leave half of the room empty, the room is halved. */
+#define SMALL_BATCHES 16u
 /* The kernel was out of memory for a call: tries, and the pause between them. */
 #define MEMORY_TRIES 100u
 #define MEMORY_PAUSE_MS 50u
@@ -104,6 +106,23 @@ static enum platter_result unpack(struct provider_worker *worker, const struct p
 
 /* ---- One batch ---------------------------------------------------------------------------------------------------- */
 
+/* Chooses how many requests and how much room the next TRANSACT gets, after a batch that took `ms` and `used` bytes. */
+static void adapt(struct provider_worker *worker, uint32_t count, uint64_t ms, uint32_t used)
+{
+    uint32_t whole = worker->provider->batch_bytes, least = whole < PROVIDER_MIN_ROOM ? whole : PROVIDER_MIN_ROOM;
+
+    if (ms >= BATCH_LONG_MS)
+        worker->fetch_max = worker->fetch_max > 1 ? worker->fetch_max / 2 : 1;
+    else if (ms < BATCH_SHORT_MS && count == worker->fetch_max && count * 2 <= worker->provider->max_fetch)
+        worker->fetch_max = count * 2;
+    /* Too little room cuts a request into pieces that go one after the other, so it grows at once and shrinks late. */
+    worker->small = used > worker->room / 2 ? 0 : worker->small + 1;
+    if (worker->small == 0)
+        worker->room = whole;
+    else if (worker->small % SMALL_BATCHES == 0)
+        worker->room = worker->room / 2 > least ? worker->room / 2 : least;
+}
+
 /* Serves `count` requests that were fetched into a batch of `length` bytes; the answers are left for the next TRANSACT. */
 static enum platter_result serve_batch(struct provider_worker *worker, uint32_t count, uint32_t length,
                                        struct platter_error *err)
@@ -129,20 +148,7 @@ static enum platter_result serve_batch(struct provider_worker *worker, uint32_t 
             answered = now;
         }
     }
-    if (now - begin >= BATCH_LONG_MS)
-        worker->fetch_max = worker->fetch_max > 1 ? worker->fetch_max / 2 : 1;
-    else if (now - begin < BATCH_SHORT_MS && count == worker->fetch_max && count * 2 <= worker->provider->max_fetch)
-        worker->fetch_max = count * 2;
-    uint32_t bytes = used - PLATTER_TRANSACT_DATA_OFFSET, room = worker->room - PLATTER_TRANSACT_DATA_OFFSET;
-    if (bytes > room / 2)
-        room *= 2;
-    else if (bytes < room / 4)
-        room /= 2;
-    worker->room = PLATTER_TRANSACT_DATA_OFFSET + room;
-    if (worker->room < PROVIDER_MIN_ROOM)
-        worker->room = PROVIDER_MIN_ROOM;
-    if (worker->room > worker->provider->batch_bytes)
-        worker->room = worker->provider->batch_bytes;
+    adapt(worker, count, now - begin, used);
     return PLATTER_OK;
 }
 

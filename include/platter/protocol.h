@@ -210,8 +210,8 @@ struct platter_volume_remove_in {
  * the bytes that reads return, at each answer's data_offset; on the way out platter_transact_out, then request_count
  * times platter_request, then the bytes to be written, at each request's data_offset. The driver takes the answers
  * first and overwrites the buffer afterwards; the provider may use the whole of it. With fetch_max 0 nothing behind
- * the headers is changed, so that a provider can answer some requests of a batch and go on with the others. With no live
- * volume TRANSACT does not wait.
+ * the headers is changed, so that a provider can answer some requests of a batch and go on with the others. Once the
+ * last volume of the handle has gone, TRANSACT does not wait.
  *
  * For a read the driver hands out no more bytes than fit into the buffer it was fetched with behind the headers
  * (PLATTER_TRANSACT_DATA_OFFSET), so that the answer fits into the same buffer; longer IRPs are cut into pieces.

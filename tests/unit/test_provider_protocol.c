@@ -80,6 +80,17 @@ static void answer_well(uint8_t fill)
     assert_int_equal(out.answers_late, 0);
 }
 
+static enum platter_result remove_volume(uint64_t id, uint32_t flags)
+{
+    struct platter_volume_remove_in remove = {.volume_id = id, .flags = flags};
+    return platter_transport_control(handle, PLATTER_IOCTL_VOLUME_REMOVE, &remove, sizeof(remove), NULL, 0, NULL, &err);
+}
+
+static struct rig_client client_of(uint64_t id, enum platter_op op, void *buffer, uint64_t length)
+{
+    return (struct rig_client){.loopback = loopback, .volume_id = id, .op = op, .buffer = buffer, .length = length};
+}
+
 struct starter {
     uint64_t id;
     enum platter_result result;
@@ -226,6 +237,7 @@ static void each_senseless_volume_is_refused(void **state)
     REFUSED(bad.deadline_ms = PLATTER_MAX_DEADLINE_MS + 1);
     REFUSED(bad.letter = 'd');
     REFUSED(bad.letter = '[');
+    REFUSED((bad.letter = 'X', bad.flags = PLATTER_VOLUME_NO_LETTER));
     REFUSED(bad.partition_style = 3);
     REFUSED(bad.partition_number = 1);
     REFUSED(bad.partition_offset = 512);
@@ -254,7 +266,8 @@ static void a_session_has_so_many_volumes_and_no_more(void **state)
         assert_true(id > last);
         last = id;
     }
-    assert_result(create_volume(&create, &id), PLATTER_E_NO_MEMORY);
+    assert_result(create_volume(&create, &id), PLATTER_E_DRIVER);
+    assert_text(err, "limit");
     assert_int_equal(rig_list(loopback, NULL, 0), PLATTER_MAX_VOLUMES_PER_SESSION);
 }
 
@@ -264,8 +277,7 @@ static void malformed_transacts_are_refused_whole(void **state)
 {
     uint64_t id = started_volume(0);
     static uint8_t sector[512];
-    struct rig_client client = {
-        .loopback = loopback, .volume_id = id, .op = PLATTER_OP_READ, .buffer = sector, .length = 512};
+    struct rig_client client = client_of(id, PLATTER_OP_READ, sector, 512);
     (void)state;
 
     rig_client_start(&client);
@@ -303,12 +315,17 @@ static void malformed_transacts_are_refused_whole(void **state)
 static void no_wait_returns_at_once_and_no_volume_does_too(void **state)
 {
     (void)state;
-    assert_result(transact(0, 1, 0), PLATTER_OK); /* would hang if it waited */
+    assert_result(transact(0, 1, PLATTER_TRANSACT_NO_WAIT), PLATTER_OK);
     assert_int_equal(out.live_volumes, 0);
-    started_volume(0);
+    uint64_t id = started_volume(0);
     assert_result(transact(0, PLATTER_MAX_BATCH, PLATTER_TRANSACT_NO_WAIT), PLATTER_OK);
     assert_int_equal(out.request_count, 0);
     assert_int_equal(out.live_volumes, 1);
+    assert_result(
+        platter_transport_control(handle, PLATTER_IOCTL_VOLUME_REMOVE, &remove, sizeof(remove), NULL, 0, NULL, &err),
+        PLATTER_OK);
+    assert_result(transact(0, 1, 0), PLATTER_OK); /* would hang if it waited */
+    assert_int_equal(out.live_volumes, 0);
 }
 
 /* ---- TRANSACT: what is handed out --------------------------------------------------------------------------------------- */
@@ -361,8 +378,7 @@ static void long_requests_are_cut_to_the_room_and_to_the_limit(void **state)
 {
     uint64_t id = started_volume(0);
     static uint8_t large[3 * MIB];
-    struct rig_client client = {
-        .loopback = loopback, .volume_id = id, .op = PLATTER_OP_READ, .buffer = large, .length = sizeof(large)};
+    struct rig_client client = client_of(id, PLATTER_OP_READ, large, sizeof(large));
     static const struct {
         uint32_t room, length;
     } cuts[] = {{4096, 4096}, {4096 + 511, 4096}, {2 * MIB, MIB}, {256 * KIB, 256 * KIB}};
@@ -397,8 +413,7 @@ static void answering_alone_leaves_the_data_in_the_batch(void **state)
 {
     uint64_t id = started_volume(0);
     static uint8_t data[8192];
-    struct rig_client client = {
-        .loopback = loopback, .volume_id = id, .op = PLATTER_OP_WRITE, .buffer = data, .length = sizeof(data)};
+    struct rig_client client = client_of(id, PLATTER_OP_WRITE, data, sizeof(data));
     (void)state;
 
     memset(data, 0x42, sizeof(data));
@@ -433,8 +448,7 @@ static void lies_fail_the_request_they_are_told_about(void **state)
     (void)state;
 
     for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
-        struct rig_client client = {
-            .loopback = loopback, .volume_id = id, .op = lies[i].op, .buffer = sector, .length = 1024};
+        struct rig_client client = client_of(id, lies[i].op, sector, 1024);
         rig_client_start(&client);
         fetch_one();
         in.answers[0] = (struct platter_answer){.request_id = requests[0].request_id,
@@ -452,8 +466,7 @@ static void answers_nobody_asked_for_are_counted(void **state)
     uint64_t id = started_volume(0);
     struct platter_volume_info info;
     static uint8_t sector[512];
-    struct rig_client client = {
-        .loopback = loopback, .volume_id = id, .op = PLATTER_OP_READ, .buffer = sector, .length = 512};
+    struct rig_client client = client_of(id, PLATTER_OP_READ, sector, 512);
     (void)state;
 
     rig_client_start(&client);
@@ -483,8 +496,7 @@ static void one_session_cannot_answer_for_another(void **state)
     struct platter_volume_start_in start = {.volume_id = id};
     struct platter_volume_info info;
     static uint8_t sector[512];
-    struct rig_client client = {
-        .loopback = loopback, .volume_id = id, .op = PLATTER_OP_READ, .buffer = sector, .length = 512};
+    struct rig_client client = client_of(id, PLATTER_OP_READ, sector, 512);
     (void)state;
 
     rig_client_start(&client);
@@ -492,7 +504,7 @@ static void one_session_cannot_answer_for_another(void **state)
     in.answers[0] = (struct platter_answer){.request_id = requests[0].request_id, .length = 512, .data_offset = DATA};
     memset(batch + DATA, 0xee, 512);
     handle = thief;
-    assert_result(transact(1, 1, 0), PLATTER_OK); /* it has no volume, so it does not wait either */
+    assert_result(transact(1, 0, 0), PLATTER_OK);
     handle = mine;
     assert_int_equal(out.answers_late, 1);
     assert_result(platter_transport_control(thief, PLATTER_IOCTL_VOLUME_START, &start, sizeof(start), &info,
@@ -520,7 +532,7 @@ static void *waiting_transact(void *context)
 static void removal_wakes_a_waiting_transact_and_shutdown_ends_it(void **state)
 {
     uint64_t first = started_volume(0);
-    struct platter_volume_remove_in remove = {.volume_id = first};
+
     enum platter_result result;
     pthread_t thread;
     (void)state;
@@ -573,8 +585,7 @@ static void a_handle_closed_with_requests_in_hand_leaves_nobody_waiting(void **s
     (void)state;
 
     for (unsigned i = 0; i < CLIENTS; i++) {
-        clients[i] = (struct rig_client){
-            .loopback = loopback, .volume_id = id, .op = PLATTER_OP_READ, .buffer = sectors[i], .length = 512};
+        clients[i] = client_of(id, PLATTER_OP_READ, sectors[i], 512);
         rig_client_start(&clients[i]);
     }
     rig_wait_in_flight(loopback, id, CLIENTS);
