@@ -53,6 +53,27 @@ struct platter_transport *rig_connect(struct platter_loopback *loopback)
     return transport;
 }
 
+struct platter_volume_create_in rig_sound_create(void)
+{
+    return (struct platter_volume_create_in){
+        .length_bytes = 16 * MIB, .sector_size = 512, .physical_sector_size = 4096, .unique_id = {1}};
+}
+
+enum platter_result rig_create_volume(struct platter_transport *handle, const struct platter_volume_create_in *create,
+                                      uint64_t *id, struct platter_error *err)
+{
+    struct platter_volume_create_out made;
+    uint32_t returned = 0;
+    enum platter_result result = platter_transport_control(handle, PLATTER_IOCTL_VOLUME_CREATE, create, sizeof(*create),
+                                                           &made, sizeof(made), &returned, err);
+    if (result == PLATTER_OK) {
+        assert_int_equal(returned, sizeof(made));
+        assert_int_equal(made.device_name[0], '\\');
+        *id = made.volume_id;
+    }
+    return result;
+}
+
 /* Asks in pages of two, so that `more` is followed in every test that lists. */
 struct page {
     struct platter_volume_list_out header;

@@ -30,6 +30,10 @@ void rig_close(struct rig *rig);
 
 /* A handle on which HELLO has been said. */
 struct platter_transport *rig_connect(struct platter_loopback *loopback);
+/* A volume of 16 MiB that no driver has a reason to refuse, and VOLUME_CREATE of one. */
+struct platter_volume_create_in rig_sound_create(void);
+enum platter_result rig_create_volume(struct platter_transport *handle, const struct platter_volume_create_in *create,
+                                      uint64_t *id, struct platter_error *err);
 /* Fills *info as VOLUME_LIST tells it; false when the volume is not listed. */
 bool rig_info(struct platter_loopback *loopback, uint64_t volume_id, struct platter_volume_info *info);
 /* Ids of all volumes by ascending id; returns how many there are. */
