@@ -3,10 +3,12 @@
 #include "format.h"
 
 extern const struct platter_format platter_format_vhd;
+extern const struct platter_format platter_format_qcow2;
 extern const struct platter_format platter_format_raw;
 
 const struct platter_format *const platter_formats[] = {
     &platter_format_vhd,
+    &platter_format_qcow2,
     &platter_format_raw,
     NULL,
 };
