@@ -15,12 +15,13 @@ static enum platter_result hello(struct loopback_session *session, const struct 
 {
     if (in->magic != PLATTER_HELLO_MAGIC)
         return loopback_refuse(err, "HELLO has a wrong magic");
-    if (in->reserved[0] != 0 || in->reserved[1] != 0)
+    bool match = in->protocol_version == PLATTER_PROTOCOL_VERSION;
+    if (match && (in->reserved[0] != 0 || in->reserved[1] != 0))
         return loopback_refuse(err, "a reserved field of HELLO is not zero");
-    session->hello = in->protocol_version == PLATTER_PROTOCOL_VERSION;
+    session->hello |= match; /* said once, it holds */
     *out = (struct platter_hello_out){
         .protocol_version = PLATTER_PROTOCOL_VERSION,
-        .accepted = session->hello,
+        .accepted = match,
         .routes = PLATTER_ROUTE_BIT(PLATTER_ROUTE_LINK),
         .max_transfer = PLATTER_MAX_TRANSFER,
         .max_batch = PLATTER_MAX_BATCH,
