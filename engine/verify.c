@@ -5,6 +5,7 @@
 
 #include "copy/walk.h"
 #include "image.h"
+#include "verify.h"
 
 /* How often a failing piece may be halved in one check, to tell its bad sectors from its good ones. */
 #define HALVINGS_MOST 65536u
@@ -106,32 +107,38 @@ static enum platter_result read_all(struct check *check, const struct platter_pr
     return result;
 }
 
+enum platter_result platter_verify_read(struct platter_block *disk, const char *path, platter_finding_fn *finding,
+                                        void *context, const struct platter_progress *progress,
+                                        struct platter_verify_report *report, struct platter_error *err)
+{
+    struct check check = {.disk = disk, .finding = finding, .context = context, .report = report, .path = path};
+    enum platter_result result;
+
+    check.data = malloc(PLATTER_PIECE);
+    if (!check.data)
+        return platter_error_set(err, PLATTER_E_NO_MEMORY, path, PLATTER_NO_OFFSET, "out of memory");
+    result = read_all(&check, progress, err);
+    free(check.data);
+    return result;
+}
+
 enum platter_result platter_image_verify(struct platter_image *image, platter_finding_fn *finding, void *context,
                                          const struct platter_progress *progress, struct platter_verify_report *report,
                                          struct platter_error *err)
 {
     const struct platter_format *format = platter_image_format(image);
+    struct platter_block *disk = platter_image_block(image);
     struct platter_verify_report own;
-    struct check check = {
-        .disk = platter_image_block(image),
-        .finding = finding,
-        .context = context,
-        .report = report ? report : &own,
-        .path = platter_image_info(image)->path,
-    };
     enum platter_result result = PLATTER_OK;
 
-    memset(check.report, 0, sizeof(*check.report));
-    check.report->checksums = platter_block_caps(check.disk) & PLATTER_CAP_CHECKSUM;
+    if (!report)
+        report = &own;
+    memset(report, 0, sizeof(*report));
+    report->checksums = platter_block_caps(disk) & PLATTER_CAP_CHECKSUM;
     if (format->verify)
-        result = format->verify(check.disk, finding, context, progress, check.report, err);
+        result = format->verify(disk, finding, context, progress, report, err);
     /* A format that has read the data already has counted it. */
-    if (result || check.report->bytes_checked)
+    if (result || report->bytes_checked)
         return result;
-    check.data = malloc(PLATTER_PIECE);
-    if (!check.data)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, check.path, PLATTER_NO_OFFSET, "out of memory");
-    result = read_all(&check, progress, err);
-    free(check.data);
-    return result;
+    return platter_verify_read(disk, platter_image_info(image)->path, finding, context, progress, report, err);
 }
