@@ -52,3 +52,16 @@ PWRITE(pwrite64)
     }
 FTRUNCATE(ftruncate)
 FTRUNCATE(ftruncate64)
+
+/* The cut is a process's end, which takes nothing from the system's cache: waiting for the disk would test the disk. */
+int fdatasync(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
+int fsync(int fd)
+{
+    (void)fd;
+    return 0;
+}

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# For the suites of the image formats: `. tests/interop/formats_lib.sh` after tests/lib.sh.
+tool=$root/build/host/image_tool
+cutter=$root/build/host/libplatter_cut.so
+
+# make_base FILE MIB: a raw disk of random islands in holes.
+make_base() {
+    python3 - "$1" "$2" <<'PYTHON'
+import random, sys
+random.seed(1)
+size = int(sys.argv[2]) << 20
+with open(sys.argv[1], "wb") as disk:
+    disk.truncate(size)
+    for _ in range(60):
+        disk.seek(random.randrange(size - 100000))
+        disk.write(random.randbytes(random.randrange(1, 100000)))
+PYTHON
+}
+
+# reads_like NAME IMAGE RAW [COUNT]: converted whole, and at random, IMAGE holds what RAW holds.
+reads_like() {
+    rm -f "$work/converted.raw"
+    check "$1: converted whole" "$root/build/host/platter" convert "$2" "$work/converted.raw"
+    check "$1: the same bytes" cmp "$work/converted.raw" "$3"
+    check "$1: random reads" "$tool" read "$2" "$3" 5 "${4:-3000}"
+}
+
+# keeps_writes NAME IMAGE RAW [COUNT]: after random writes, discards and flushes of four threads QEMU finds IMAGE sound
+# and equal to a copy of RAW that got the same.
+keeps_writes() {
+    cp --sparse=always "$3" "$work/shadow.raw"
+    check "$1: random writes" env LD_PRELOAD="$cutter" "$tool" write "$2" "$work/shadow.raw" 3 "${4:-1500}"
+    check "$1: sound afterwards" qemu-img check -q "$2"
+    check "$1: holds what was written" qemu-img compare -q -F raw "$2" "$work/shadow.raw"
+}
+
+# survives_cuts NAME MAKE RAW RUNS [STATUSES]: MAKE makes $image anew; the process that writes it is ended at RUNS
+# places spread over all its changes of the file. Each time qemu-img check has to end with one of STATUSES (0 sound,
+# 3 lost room only) and everything flushed has to be there.
+survives_cuts() {
+    eval "$2"
+    rm -f "$work/log"
+    cuts_all=$(LD_PRELOAD=$cutter "$tool" tagged-write "$image" "$work/log" 4 60 2>&1 | sed -n 's/^changes //p')
+    check "$1: uncut, everything is there" "$tool" tagged-check "$image" "$3" "$work/log"
+    cuts_bad=
+    cuts_step=$((${cuts_all:-0} / $4 + 1))
+    for cut in $(seq 1 "$cuts_step" "${cuts_all:-0}"); do
+        eval "$2"
+        : >"$work/log"
+        PLATTER_CUT_AT=$cut LD_PRELOAD=$cutter "$tool" tagged-write "$image" "$work/log" 4 60 >"$work/out" 2>&1
+        [ $? = 77 ] || cuts_bad="$cuts_bad $cut:not-cut"
+        qemu-img check "$image" >>"$work/out" 2>&1
+        case " ${5:-0 3} " in *" $? "*) ;; *) cuts_bad="$cuts_bad $cut:check" ;; esac
+        "$tool" tagged-check "$image" "$3" "$work/log" >>"$work/out" 2>&1 || cuts_bad="$cuts_bad $cut:lost"
+    done
+    [ "${cuts_all:-0}" -ge "$4" ] || cuts_bad="$cuts_bad only-${cuts_all:-0}-changes"
+    [ -z "$cuts_bad" ] || sed 's/^/# /' "$work/out"
+    check "$1: cut at $4 of $cuts_all changes of the file${cuts_bad:+, bad:$cuts_bad}" test -z "$cuts_bad"
+}

@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# QCOW2 against QEMU: every variant read whole and at random, written in place, cut, refused where it should be.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/formats_lib.sh"
+need qemu-img python3
+cd "$work" || exit 1
+make_base base.raw 12
+truncate -s 12M zero.raw
+
+for variant in compat=1.1 compat=0.10 cluster_size=512 cluster_size=2M extended_l2=on refcount_bits=1 \
+    refcount_bits=64,lazy_refcounts=on compression_type=zstd preallocation=metadata; do
+    qemu-img convert -O qcow2 -o $variant base.raw image.qcow2
+    reads_like "$variant" image.qcow2 base.raw
+    keeps_writes "$variant" image.qcow2 base.raw
+done
+for variant in zlib zstd; do
+    qemu-img convert -c -O qcow2 -o compression_type=$variant base.raw packed.qcow2
+    reads_like "compressed with $variant" packed.qcow2 base.raw
+    keeps_writes "compressed with $variant" packed.qcow2 base.raw
+done
+
+qemu-img create -q -f qcow2 -b base.raw -F raw middle.qcow2
+qemu-img create -q -f qcow2 -b middle.qcow2 -F qcow2 top.qcow2 16M
+keeps_writes "on a backing file" middle.qcow2 base.raw
+cp shadow.raw below.raw
+truncate -s 16M below.raw
+sum=$(sha256sum middle.qcow2)
+keeps_writes "larger than its backing files" top.qcow2 below.raw
+check "the backing file is left alone" test "$sum" = "$(sha256sum middle.qcow2)"
+reads_like "larger than its backing files" top.qcow2 shadow.raw
+qemu-img create -q -f qcow2 -b snake.qcow2 -F qcow2 -u tail.qcow2 1M
+qemu-img create -q -f qcow2 -b tail.qcow2 -F qcow2 -u snake.qcow2 1M
+refuses "images that back each other" 6 "stands on this image itself" "$root/build/host/platter" info snake.qcow2
+qemu-img create -q -f qcow2 -b gone.raw -F raw -u orphan.qcow2 1M
+refuses "a missing backing file" 3 "gone.raw" "$root/build/host/platter" info orphan.qcow2
+
+qemu-img snapshot -c before packed.qcow2
+qemu-img convert -O raw packed.qcow2 then.raw
+keeps_writes "with a snapshot" packed.qcow2 then.raw
+qemu-img convert -l before -O raw packed.qcow2 snapshot.raw
+check "the snapshot is as it was" cmp then.raw snapshot.raw
+
+qemu-img create -q -f qcow2 -o data_file=data.raw,data_file_raw=on outside.qcow2 12M
+qemu-img convert -n -O qcow2 base.raw outside.qcow2
+reads_like "external data file" outside.qcow2 base.raw
+keeps_writes "external data file" outside.qcow2 base.raw
+check "a raw external data file stays raw" cmp data.raw shadow.raw
+
+survives_cuts "plain" 'image=cut.qcow2; qemu-img create -q -f qcow2 cut.qcow2 12M' zero.raw 20
+survives_cuts "on a backing file" 'image=cut.qcow2; qemu-img create -q -f qcow2 -b base.raw -F raw cut.qcow2' base.raw 20
+survives_cuts "small clusters" 'image=cut.qcow2; qemu-img create -q -f qcow2 -o cluster_size=512 cut.qcow2 2M' zero.raw 30
+
+qemu-img create -q -f qcow2 huge.qcow2 64T
+check "64 TiB opens" "$root/build/host/platter" info huge.qcow2
+qemu-img create -q -f qcow2 --object secret,id=s,data=x -o encrypt.format=luks,encrypt.key-secret=s locked.qcow2 1M
+refuses "encryption" 7 "encrypted" "$root/build/host/platter" info locked.qcow2
+head -c 100000 packed.qcow2 >short.qcow2
+refuses "a file cut short" 6 "short.qcow2" "$root/build/host/platter" convert short.qcow2 short.raw
+check "and nothing is left of it" test ! -e short.raw
+finish
