@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "announce.h"
+#include "bus.h"
+#include "deadline.h"
+#include "mountmgr.h"
+#include "session.h"
+#include "trace.h"
+#include "volume.h"
+#include "volume_start.h"
+
+#define PNP_START_MS 30000u /* an NT that installs the child's null driver first takes seconds */
+
+static const GUID MountedDeviceGuid = {
+    0x53f5630d, 0xb6bf, 0x11d0, {0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b}}; /* MOUNTDEV_MOUNTED_DEVICE_GUID */
+
+WCHAR
+VolumeLetter(PVOLUME Volume)
+{
+    WCHAR letter;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    letter = Volume->Letter;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    return letter;
+}
+
+void
+VolumeSetLetter(PVOLUME Volume, WCHAR Letter)
+{
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    Volume->Letter = Letter;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+}
+
+ULONG
+AnnounceRoutes(void)
+{
+    if (!MountMgrPresent())
+        return PLATTER_ROUTE_BIT(PLATTER_ROUTE_LINK);
+    return PLATTER_ROUTE_BIT(PLATTER_ROUTE_EXPLICIT) | (BusPresent() ? PLATTER_ROUTE_BIT(PLATTER_ROUTE_PNP) : 0);
+}
+
+NTSTATUS
+AnnounceInterface(PVOLUME Volume, BOOLEAN On)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+
+    if (Volume->InterfaceOn == On)
+        return status;
+    if (Volume->InterfaceName.Buffer == NULL)
+        status = IoRegisterDeviceInterface(Volume->Device, &MountedDeviceGuid, NULL, &Volume->InterfaceName);
+    if (NT_SUCCESS(status))
+    {
+        Volume->InterfaceOn = On; /* before the call: the Mount Manager comes back from inside it */
+        status = IoSetDeviceInterfaceState(&Volume->InterfaceName, On);
+    }
+    TRACE_INFO("volume %u: interface %u, %08x\n", (ULONG)Volume->Id, On, (ULONG)status);
+    return status;
+}
+
+static BOOLEAN
+PnpStarted(PVOLUME Volume)
+{
+    BOOLEAN started;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    started = Volume->PnpStarted;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    return started;
+}
+
+static void
+Finish(PVOLUME Volume, NTSTATUS Status)
+{
+    DeadlineSetStage(Volume, 0);
+    Volume->Stage = ANNOUNCE_DONE;
+    if (NT_SUCCESS(Status))
+    {
+        TRACE_INFO("volume %u: letter %u by route %u\n", (ULONG)Volume->Id, VolumeLetter(Volume), Volume->Route);
+        if (Volume->State == PLATTER_STATE_STARTING)
+            VolumeStarted(Volume, STATUS_SUCCESS);
+    }
+    else
+    {
+        VolumeStarted(Volume, Status);
+    }
+}
+
+/* The device is there; now its letter. */
+static void
+GiveLetter(PVOLUME Volume)
+{
+    BOOLEAN pnp = PnpStarted(Volume);
+    NTSTATUS status;
+
+    Volume->Stage = ANNOUNCE_LETTER;
+    if (!MountMgrPresent())
+        Volume->Announcer = &AnnouncerLink;
+    else
+        Volume->Announcer = pnp ? &AnnouncerPnp : &AnnouncerExplicit;
+    Volume->Route = Volume->Announcer->Route;
+    DeadlineSetStage(Volume, Volume->Announcer->GraceMs);
+    status = Volume->Shape.letter != 0 ? LetterCheckFree((WCHAR)Volume->Shape.letter) : STATUS_SUCCESS;
+    if (NT_SUCCESS(status) && pnp && Volume->Announcer != &AnnouncerPnp)
+        status = AnnounceInterface(Volume, TRUE);
+    if (NT_SUCCESS(status))
+        status = Volume->Announcer->Give(Volume);
+    if (status != STATUS_PENDING)
+        Finish(Volume, status);
+}
+
+static BOOLEAN
+TimedOut(PVOLUME Volume)
+{
+    BOOLEAN out;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    out = Volume->StageTimedOut;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    return out;
+}
+
+static void
+Begin(PVOLUME Volume)
+{
+    KIRQL irql;
+
+    if (!BusPresent())
+    {
+        GiveLetter(Volume);
+        return;
+    }
+    Volume->Stage = ANNOUNCE_DEVICE;
+    DeadlineSetStage(Volume, PNP_START_MS);
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    Volume->Reported = TRUE;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    BusInvalidate();
+}
+
+void
+AnnounceStep(PVOLUME Volume)
+{
+    NTSTATUS status;
+
+    if (Volume->Removing) /* it never goes back to FALSE; the withdraw step comes after this one */
+        return;
+    switch (Volume->Stage)
+    {
+    case ANNOUNCE_NOT_BEGUN:
+        if (Volume->State == PLATTER_STATE_STARTING)
+            Begin(Volume);
+        break;
+    case ANNOUNCE_DEVICE:
+        if (PnpStarted(Volume))
+            GiveLetter(Volume);
+        else if (TimedOut(Volume))
+            Finish(Volume, STATUS_IO_TIMEOUT);
+        break;
+    case ANNOUNCE_LETTER:
+        status = Volume->Announcer->Check(Volume, TimedOut(Volume));
+        if (status != STATUS_PENDING)
+            Finish(Volume, status);
+        break;
+    case ANNOUNCE_DONE:
+        /* Disabled and enabled again in the device manager. */
+        if (PnpStarted(Volume) && !Volume->InterfaceOn)
+            GiveLetter(Volume);
+        break;
+    }
+}
+
+void
+AnnounceWithdraw(PVOLUME Volume)
+{
+    DeadlineSetStage(Volume, 0);
+    if (Volume->Announcer != NULL)
+        Volume->Announcer->Take(Volume);
+    if (Volume->InterfaceName.Buffer != NULL)
+        AnnounceInterface(Volume, FALSE);
+    VolumeSetLetter(Volume, 0);
+    Volume->Announcer = NULL;
+}

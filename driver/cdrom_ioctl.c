@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The family IOCTL_CDROM_*: without these CDFS does not mount an ISO 9660 image. The disc has one session with one data
+ * track. Source of each answer's form: ntddcdrm.h and its pages, WDK; MMC-6 "READ TOC/PMA/ATIP".
+ */
+#include "ioctl.h"
+#include "volume.h"
+
+#define FRAMES_PER_SECOND 75u
+#define SECONDS_PER_MINUTE 60u
+#define FIRST_FRAME 150u /* two seconds of lead-in come before logical block 0 */
+#define TRACK_DATA 4u    /* control bits of a data track */
+#define TRACK_ADDRESS 1u
+#define TRACK_LEAD_OUT 0xaau
+
+static void
+DescribeTrack(PTRACK_DATA Track, UCHAR Number, ULONGLONG Block)
+{
+    ULONGLONG frame = Block + FIRST_FRAME;
+    ULONGLONG minutes = frame / FRAMES_PER_SECOND / SECONDS_PER_MINUTE;
+
+    Track->Control = TRACK_DATA;
+    Track->Adr = TRACK_ADDRESS;
+    Track->TrackNumber = Number;
+    /* An image may be longer than any disc: minutes stop where their byte does. */
+    Track->Address[1] = (UCHAR)(minutes > 255u ? 255u : minutes);
+    Track->Address[2] = (UCHAR)(frame / FRAMES_PER_SECOND % SECONDS_PER_MINUTE);
+    Track->Address[3] = (UCHAR)(frame % FRAMES_PER_SECOND);
+}
+
+static void
+DescribeLength(UCHAR Length[2], ULONG Bytes)
+{
+    /* Big-endian, not counting itself. */
+    Length[0] = (UCHAR)((Bytes - 2u) >> 8);
+    Length[1] = (UCHAR)(Bytes - 2u);
+}
+
+static NTSTATUS
+AnswerToc(PVOLUME Volume, PIOCTL_CALL Call)
+{
+    PCDROM_TOC toc = Call->Buffer;
+    ULONG bytes = (ULONG)FIELD_OFFSET(CDROM_TOC, TrackData) + 2u * (ULONG)sizeof(TRACK_DATA);
+
+    DescribeLength(toc->Length, bytes);
+    toc->FirstTrack = 1;
+    toc->LastTrack = 1;
+    DescribeTrack(&toc->TrackData[0], 1, 0);
+    DescribeTrack(&toc->TrackData[1], TRACK_LEAD_OUT, Volume->Shape.length_bytes / Volume->Shape.sector_size);
+    Call->Information = bytes;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+AnswerLastSession(PVOLUME Volume, PIOCTL_CALL Call)
+{
+    PCDROM_TOC_SESSION_DATA session = Call->Buffer;
+
+    UNREFERENCED_PARAMETER(Volume);
+    DescribeLength(session->Length, sizeof(*session));
+    session->FirstCompleteSession = 1;
+    session->LastCompleteSession = 1;
+    session->TrackData[0].Control = TRACK_DATA;
+    session->TrackData[0].Adr = TRACK_ADDRESS;
+    session->TrackData[0].TrackNumber = 1; /* its address is logical block 0 */
+    Call->Information = sizeof(*session);
+    return STATUS_SUCCESS;
+}
+
+static const IOCTL_ENTRY Entries[] = {
+    {IOCTL_CDROM_CHECK_VERIFY, IOCTL_FOR_CDROM, 0, 0, IoctlAnswerCheckVerify},
+    {IOCTL_CDROM_GET_DRIVE_GEOMETRY, IOCTL_FOR_CDROM, 0, sizeof(DISK_GEOMETRY), IoctlAnswerGeometry},
+    {IOCTL_CDROM_GET_DRIVE_GEOMETRY_EX, IOCTL_FOR_CDROM, 0, FIELD_OFFSET(DISK_GEOMETRY_EX, Data),
+     IoctlAnswerGeometryEx},
+    {IOCTL_CDROM_READ_TOC, IOCTL_FOR_CDROM, 0, FIELD_OFFSET(CDROM_TOC, TrackData) + 2 * sizeof(TRACK_DATA), AnswerToc},
+    {IOCTL_CDROM_GET_LAST_SESSION, IOCTL_FOR_CDROM, 0, sizeof(CDROM_TOC_SESSION_DATA), AnswerLastSession},
+};
+
+const IOCTL_TABLE IoctlCdrom = {Entries, RTL_NUMBER_OF(Entries)};

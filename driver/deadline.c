@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "deadline.h"
+#include "clock.h"
+#include "queue.h"
+#include "request.h"
+#include "session.h"
+#include "trace.h"
+#include "volume.h"
+
+static KDEFERRED_ROUTINE Tick;
+
+void
+DeadlineInitialize(void)
+{
+    KeInitializeTimer(&Platter.Timer);
+    KeInitializeDpc(&Platter.TimerDpc, Tick, NULL);
+}
+
+/* Platter.Lock held. One shot, armed again by the tick: nothing to cancel when the last volume goes. */
+static void
+Arm(void)
+{
+    LARGE_INTEGER due;
+
+    due.QuadPart = -(LONGLONG)DEADLINE_TICK_MS * 10000;
+    Platter.TimerArmed = TRUE;
+    KeSetTimer(&Platter.Timer, due, &Platter.TimerDpc);
+}
+
+void
+DeadlineTimerStart(void)
+{
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    if (!Platter.TimerArmed)
+        Arm();
+    KeReleaseSpinLock(&Platter.Lock, irql);
+}
+
+void
+DeadlineTimerStop(void)
+{
+    LARGE_INTEGER nap;
+    KIRQL irql;
+    BOOLEAN idle;
+
+    nap.QuadPart = -10 * 10000;
+    KeCancelTimer(&Platter.Timer);
+    KeFlushQueuedDpcs();
+    /* Not enough on Wine, where the DPC runs in a thread of its own. */
+    do
+    {
+        KeDelayExecutionThread(KernelMode, FALSE, &nap);
+        KeAcquireSpinLock(&Platter.Lock, &irql);
+        idle = (BOOLEAN)(Platter.TimerRunning == 0);
+        KeReleaseSpinLock(&Platter.Lock, irql);
+    } while (!idle);
+}
+
+void
+DeadlineSetStage(PVOLUME Volume, ULONG Milliseconds)
+{
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    Volume->Staged = (BOOLEAN)(Milliseconds != 0);
+    Volume->StageTimedOut = FALSE;
+    Volume->StageDeadline = ClockMilliseconds() + Milliseconds;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+}
+
+static void
+ExpireRequests(PLIST_ENTRY Expired)
+{
+    while (!IsListEmpty(Expired))
+    {
+        PIRP irp = CONTAINING_RECORD(RemoveHeadList(Expired), IRP, Tail.Overlay.ListEntry);
+        PVOLUME volume = RequestVolume(irp);
+
+        TRACE_INFO("volume %u: request %u is over its deadline\n", (ULONG)volume->Id, RequestId(irp));
+        RequestComplete(volume, irp, STATUS_IO_DEVICE_ERROR, 0);
+    }
+}
+
+/* Takes one volume whose step is over its time, referenced; NULL: none. */
+static PVOLUME
+TakeOverdue(ULONG Now)
+{
+    PLIST_ENTRY entry;
+    PVOLUME found = NULL;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    for (entry = Platter.Volumes.Flink; entry != &Platter.Volumes; entry = entry->Flink)
+    {
+        PVOLUME volume = CONTAINING_RECORD(entry, VOLUME, Link);
+
+        if (volume->Staged && ClockIsPast(Now, volume->StageDeadline))
+        {
+            volume->Staged = FALSE;
+            volume->StageTimedOut = TRUE;
+            VolumeReference(volume);
+            found = volume;
+            break;
+        }
+    }
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    return found;
+}
+
+static VOID NTAPI
+Tick(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    LIST_ENTRY expired;
+    PLIST_ENTRY entry;
+    PVOLUME volume;
+    ULONG now = ClockMilliseconds();
+    KIRQL irql;
+
+    UNREFERENCED_PARAMETER(Dpc);
+    UNREFERENCED_PARAMETER(Context);
+    UNREFERENCED_PARAMETER(Argument1);
+    UNREFERENCED_PARAMETER(Argument2);
+    InitializeListHead(&expired);
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    Platter.TimerRunning = 1;
+    for (entry = Platter.Sessions.Flink; entry != &Platter.Sessions; entry = entry->Flink)
+    {
+        PSESSION session = CONTAINING_RECORD(entry, SESSION, Link);
+
+        KeAcquireSpinLockAtDpcLevel(&session->Lock);
+        QueueCollectExpired(session, now, &expired);
+        KeReleaseSpinLockFromDpcLevel(&session->Lock);
+    }
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    ExpireRequests(&expired); /* they hold their volumes' remove locks, and the volumes their sessions */
+    while ((volume = TakeOverdue(now)) != NULL)
+    {
+        VolumeQueueWork(volume, VOLUME_WORK_ANNOUNCE);
+        VolumeDereference(volume);
+    }
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    Platter.TimerArmed = FALSE;
+    if (Platter.DeviceCount != 0)
+        Arm();
+    Platter.TimerRunning = 0;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+}

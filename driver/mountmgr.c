@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "mountmgr.h"
+#include "pool.h"
+#include "text.h"
+#include "trace.h"
+
+#define ANSWER_UNKNOWN 0
+#define ANSWER_PRESENT 1
+#define ANSWER_ABSENT 2
+
+#define LINK_CHARS 16u /* \DosDevices\X: */
+#define POINTS_BYTES                                                                                                   \
+    2048u /* an answer of DELETE_POINTS names the one point deleted; larger is STATUS_BUFFER_OVERFLOW */
+
+static NTSTATUS
+Open(PHANDLE Handle)
+{
+    UNICODE_STRING name = RTL_CONSTANT_STRING(MOUNTMGR_DEVICE_NAME);
+    OBJECT_ATTRIBUTES attributes;
+    IO_STATUS_BLOCK io;
+
+    InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE | OBJ_KERNEL_HANDLE, NULL, NULL);
+    return ZwCreateFile(Handle, GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE, &attributes, &io, NULL,
+                        FILE_ATTRIBUTE_NORMAL, FILE_SHARE_READ | FILE_SHARE_WRITE, FILE_OPEN,
+                        FILE_SYNCHRONOUS_IO_NONALERT, NULL, 0);
+}
+
+static NTSTATUS
+Send(ULONG Code, PVOID In, ULONG InLength, PVOID Out, ULONG OutLength)
+{
+    IO_STATUS_BLOCK io;
+    HANDLE handle;
+    NTSTATUS status = Open(&handle);
+
+    if (!NT_SUCCESS(status))
+        return status;
+    status = ZwDeviceIoControlFile(handle, NULL, NULL, NULL, &io, Code, In, InLength, Out, OutLength);
+    ZwClose(handle);
+    TRACE_INFO("mount manager, code %08x: %08x\n", Code, (ULONG)status);
+    return status;
+}
+
+BOOLEAN
+MountMgrPresent(void)
+{
+    MOUNTMGR_QUERY_AUTO_MOUNT automount;
+    NTSTATUS status;
+
+    if (Platter.Answer == ANSWER_UNKNOWN)
+    {
+        RtlZeroMemory(&automount, sizeof(automount));
+        /* Asks nothing of any device and changes nothing. */
+        status = Send(IOCTL_MOUNTMGR_QUERY_AUTO_MOUNT, NULL, 0, &automount, sizeof(automount));
+        InterlockedExchange(&Platter.Answer, NT_SUCCESS(status) ? ANSWER_PRESENT : ANSWER_ABSENT);
+    }
+    return (BOOLEAN)(Platter.Answer == ANSWER_PRESENT);
+}
+
+NTSTATUS
+MountMgrAnnounce(PCUNICODE_STRING DeviceName)
+{
+    struct
+    {
+        MOUNTMGR_TARGET_NAME Target;
+        WCHAR Rest[PLATTER_DEVICE_NAME_CHARS];
+    } in;
+    ULONG length = FIELD_OFFSET(MOUNTMGR_TARGET_NAME, DeviceName) + (ULONG)DeviceName->Length;
+
+    RtlZeroMemory(&in, sizeof(in));
+    in.Target.DeviceNameLength = DeviceName->Length;
+    RtlCopyMemory(in.Target.DeviceName, DeviceName->Buffer, DeviceName->Length);
+    return Send(IOCTL_MOUNTMGR_VOLUME_ARRIVAL_NOTIFICATION, &in, length, NULL, 0);
+}
+
+NTSTATUS
+MountMgrCreateLetter(PCUNICODE_STRING DeviceName, WCHAR Letter)
+{
+    struct
+    {
+        MOUNTMGR_CREATE_POINT_INPUT Point;
+        UCHAR Names[(LINK_CHARS + PLATTER_DEVICE_NAME_CHARS) * sizeof(WCHAR)];
+    } in;
+    WCHAR buffer[LINK_CHARS];
+    TEXT link;
+
+    TextInitialize(&link, buffer, LINK_CHARS);
+    TextAppendAscii(&link, "\\DosDevices\\");
+    TextAppendChar(&link, Letter);
+    TextAppendChar(&link, ':');
+    RtlZeroMemory(&in, sizeof(in));
+    in.Point.SymbolicLinkNameOffset = sizeof(in.Point);
+    in.Point.SymbolicLinkNameLength = (USHORT)(link.Length * sizeof(WCHAR));
+    in.Point.DeviceNameOffset = (USHORT)(sizeof(in.Point) + in.Point.SymbolicLinkNameLength);
+    in.Point.DeviceNameLength = DeviceName->Length;
+    RtlCopyMemory(in.Names, buffer, in.Point.SymbolicLinkNameLength);
+    RtlCopyMemory(in.Names + in.Point.SymbolicLinkNameLength, DeviceName->Buffer, DeviceName->Length);
+    return Send(IOCTL_MOUNTMGR_CREATE_POINT, &in, (ULONG)in.Point.DeviceNameOffset + DeviceName->Length, NULL, 0);
+}
+
+NTSTATUS
+MountMgrNextLetter(PCUNICODE_STRING DeviceName, PWCHAR Letter)
+{
+    struct
+    {
+        MOUNTMGR_DRIVE_LETTER_TARGET Target;
+        WCHAR Rest[PLATTER_DEVICE_NAME_CHARS];
+    } in;
+    MOUNTMGR_DRIVE_LETTER_INFORMATION out;
+    ULONG length = FIELD_OFFSET(MOUNTMGR_DRIVE_LETTER_TARGET, DeviceName) + (ULONG)DeviceName->Length;
+    NTSTATUS status;
+
+    *Letter = 0;
+    RtlZeroMemory(&in, sizeof(in));
+    RtlZeroMemory(&out, sizeof(out));
+    in.Target.DeviceNameLength = DeviceName->Length;
+    RtlCopyMemory(in.Target.DeviceName, DeviceName->Buffer, DeviceName->Length);
+    status = Send(IOCTL_MOUNTMGR_NEXT_DRIVE_LETTER, &in, length, &out, sizeof(out));
+    if (NT_SUCCESS(status) && out.CurrentDriveLetter >= 'A' && out.CurrentDriveLetter <= 'Z')
+        *Letter = out.CurrentDriveLetter;
+    return status;
+}
+
+NTSTATUS
+MountMgrDeleteLink(PCUNICODE_STRING LinkName)
+{
+    struct
+    {
+        MOUNTMGR_MOUNT_POINT Point;
+        WCHAR Name[PLATTER_DEVICE_NAME_CHARS];
+    } in;
+    PVOID out;
+    NTSTATUS status;
+
+    if (LinkName->Length > sizeof(in.Name))
+        return STATUS_NAME_TOO_LONG;
+    out = PoolAllocate(POINTS_BYTES, POOL_MOUNTMGR);
+    if (out == NULL)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    RtlZeroMemory(&in, sizeof(in));
+    in.Point.SymbolicLinkNameOffset = sizeof(in.Point);
+    in.Point.SymbolicLinkNameLength = LinkName->Length;
+    RtlCopyMemory(in.Name, LinkName->Buffer, LinkName->Length);
+    status = Send(IOCTL_MOUNTMGR_DELETE_POINTS, &in, (ULONG)sizeof(in.Point) + LinkName->Length, out, POINTS_BYTES);
+    PoolFree(out, POOL_MOUNTMGR);
+    return status;
+}

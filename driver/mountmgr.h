@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests to the Mount Manager. All are synchronous and come back to our volumes with questions (mountdev.c) before
+ * they return: PASSIVE_LEVEL, no lock, never from AddDevice or START, only from a volume's work item.
+ */
+#ifndef PLATTER_MOUNTMGR_H
+#define PLATTER_MOUNTMGR_H
+
+#include "driver.h"
+
+/*
+ * Whether there is a Mount Manager that serves volumes of others. Asks once; Wine's has the name but answers
+ * everything but its own questions with STATUS_NOT_SUPPORTED. May also be called from dispatch of the control device.
+ */
+_IRQL_requires_max_(PASSIVE_LEVEL)
+BOOLEAN MountMgrPresent(void);
+
+/* IOCTL_MOUNTMGR_VOLUME_ARRIVAL_NOTIFICATION: for volumes that are no PnP devices only. */
+_IRQL_requires_max_(PASSIVE_LEVEL)
+_Must_inspect_result_
+NTSTATUS MountMgrAnnounce(_In_ PCUNICODE_STRING DeviceName);
+
+/* IOCTL_MOUNTMGR_CREATE_POINT for \DosDevices\X:. */
+_IRQL_requires_max_(PASSIVE_LEVEL)
+_Must_inspect_result_
+NTSTATUS MountMgrCreateLetter(_In_ PCUNICODE_STRING DeviceName, _In_ WCHAR Letter);
+
+/* IOCTL_MOUNTMGR_NEXT_DRIVE_LETTER: the letter it chose, 0: none. */
+_IRQL_requires_max_(PASSIVE_LEVEL)
+_Must_inspect_result_
+NTSTATUS MountMgrNextLetter(_In_ PCUNICODE_STRING DeviceName, _Out_ PWCHAR Letter);
+
+/* IOCTL_MOUNTMGR_DELETE_POINTS by symbolic link name; by device or unique id it would ignore the next arrival of it. */
+_IRQL_requires_max_(PASSIVE_LEVEL)
+NTSTATUS MountMgrDeleteLink(_In_ PCUNICODE_STRING LinkName);
+
+#endif

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+#include "volume.h"
+#include "clock.h"
+#include "deadline.h"
+#include "pool.h"
+#include "queue.h"
+#include "request.h"
+#include "secure.h"
+#include "session.h"
+#include "text.h"
+#include "trace.h"
+#include "volume_end.h"
+#include "volume_start.h"
+
+#define VOLUME_SDDL_CHARS 300u /* our text, and a SID of fifteen sub-authorities */
+/*
+ * Lower stacks have none below us; file systems and filters build IRPs for us with our stack size, and a driver that
+ * attaches adds one. One more for the completion routine of whoever sends without owning a location.
+ */
+#define VOLUME_STACK_SIZE 2
+
+void
+VolumeReference(PVOLUME Volume)
+{
+    ObReferenceObject(Volume->Device);
+}
+
+void
+VolumeDereference(PVOLUME Volume)
+{
+    ObDereferenceObject(Volume->Device);
+}
+
+PVOLUME
+VolumeReferenceAfter(ULONGLONG After)
+{
+    PLIST_ENTRY entry;
+    PVOLUME found = NULL;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    for (entry = Platter.Volumes.Flink; entry != &Platter.Volumes; entry = entry->Flink)
+    {
+        PVOLUME volume = CONTAINING_RECORD(entry, VOLUME, Link);
+
+        if (volume->Id > After)
+        {
+            found = volume;
+            VolumeReference(found);
+            break;
+        }
+    }
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    return found;
+}
+
+PVOLUME
+VolumeReferenceById(ULONGLONG Id)
+{
+    PVOLUME volume = Id != 0 ? VolumeReferenceAfter(Id - 1) : NULL;
+
+    if (volume != NULL && volume->Id != Id)
+    {
+        VolumeDereference(volume);
+        volume = NULL;
+    }
+    return volume;
+}
+
+PVOLUME
+VolumeReferenceNextOf(PSESSION Session)
+{
+    PLIST_ENTRY entry;
+    PVOLUME found = NULL;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    for (entry = Platter.Volumes.Flink; entry != &Platter.Volumes; entry = entry->Flink)
+    {
+        PVOLUME volume = CONTAINING_RECORD(entry, VOLUME, Link);
+
+        if (volume->Session == Session && !volume->Removing)
+        {
+            found = volume;
+            VolumeReference(found);
+            break;
+        }
+    }
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    return found;
+}
+
+static BOOLEAN
+IsZero(const UCHAR *Bytes, ULONG Length)
+{
+    ULONG i;
+
+    for (i = 0; i < Length && Bytes[i] == 0; i++)
+        ;
+    return (BOOLEAN)(i == Length);
+}
+
+static BOOLEAN
+IsTerminated(const uint16_t *Text, ULONG Chars)
+{
+    ULONG i;
+
+    for (i = 0; i < Chars && Text[i] != 0; i++)
+        ;
+    return (BOOLEAN)(i < Chars);
+}
+
+static BOOLEAN
+IsPowerOfTwo(ULONG Number)
+{
+    return (BOOLEAN)(Number != 0 && (Number & (Number - 1u)) == 0);
+}
+
+static BOOLEAN
+SizesAreRight(const struct platter_volume_create_in *In)
+{
+    return (BOOLEAN)(IsPowerOfTwo(In->sector_size) && In->sector_size >= PLATTER_MIN_SECTOR_SIZE &&
+                     In->sector_size <= PLATTER_MAX_SECTOR_SIZE && IsPowerOfTwo(In->physical_sector_size) &&
+                     In->physical_sector_size >= In->sector_size && In->length_bytes != 0 &&
+                     In->length_bytes % In->sector_size == 0 && In->length_bytes <= PLATTER_MAX_VOLUME_BYTES &&
+                     In->partition_offset <= PLATTER_MAX_VOLUME_BYTES);
+}
+
+static BOOLEAN
+FlagsAreRight(const struct platter_volume_create_in *In)
+{
+    if ((In->flags & ~PLATTER_VOLUME_FLAGS_KNOWN) != 0)
+        return FALSE;
+    if ((In->flags & PLATTER_VOLUME_CDROM) != 0 &&
+        (In->sector_size != 2048u || (In->flags & PLATTER_VOLUME_READ_ONLY) == 0))
+        return FALSE;
+    if (In->deadline_ms != 0 &&
+        (In->deadline_ms < PLATTER_MIN_DEADLINE_MS || In->deadline_ms > PLATTER_MAX_DEADLINE_MS))
+        return FALSE;
+    return (BOOLEAN)(In->letter == 0 ||
+                     (In->letter >= 'A' && In->letter <= 'Z' && (In->flags & PLATTER_VOLUME_NO_LETTER) == 0));
+}
+
+static BOOLEAN
+PartitionIsRight(const struct platter_volume_create_in *In)
+{
+    BOOLEAN mbr = (BOOLEAN)(In->partition_style == PLATTER_STYLE_MBR);
+    BOOLEAN gpt = (BOOLEAN)(In->partition_style == PLATTER_STYLE_GPT);
+
+    if (In->partition_style > PLATTER_STYLE_GPT)
+        return FALSE;
+    if (In->partition_style == PLATTER_STYLE_NONE && (In->partition_offset != 0 || In->partition_number != 0))
+        return FALSE;
+    if (In->mbr_boot_indicator > 1 || In->mbr_type > 0xff)
+        return FALSE;
+    if (!mbr && (In->mbr_type != 0 || In->mbr_boot_indicator != 0 || In->mbr_signature != 0))
+        return FALSE;
+    return (BOOLEAN)(gpt || (IsZero(In->gpt_type, sizeof(In->gpt_type)) &&
+                             IsZero(In->gpt_partition_id, sizeof(In->gpt_partition_id)) &&
+                             IsZero(In->gpt_disk_id, sizeof(In->gpt_disk_id)) && In->gpt_attributes == 0));
+}
+
+static NTSTATUS
+CheckShape(const struct platter_volume_create_in *In)
+{
+    if (!SizesAreRight(In) || !FlagsAreRight(In) || !PartitionIsRight(In))
+        return STATUS_INVALID_PARAMETER;
+    if (IsZero(In->unique_id, sizeof(In->unique_id)) || !IsTerminated(In->label, PLATTER_LABEL_CHARS) ||
+        !IsTerminated(In->image_name, PLATTER_IMAGE_NAME_CHARS))
+        return STATUS_INVALID_PARAMETER;
+    return STATUS_SUCCESS;
+}
+
+/*
+ * Who may open the volume itself, \\.\X:, past its file system. All on the machine may ask for its properties and pass
+ * through to the files, which the file system guards; raw sectors are for administrators and who mounted it.
+ *
+ * No FILE_DEVICE_SECURE_OPEN: with it the I/O manager would hold this list against every X:\file too (IopParseDevice),
+ * and others could see the drive but open nothing. What that flag is to prevent, names behind the device's own, is
+ * refused by our CREATE, which only ever gets opens that no file system took.
+ */
+static void
+BuildSddl(PTEXT Text, const CALLER *Owner)
+{
+    TextAppendAscii(Text, "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GRGW;;;");
+    TextAppendSid(Text, (PSID)(ULONG_PTR)&Owner->Sid);
+    TextAppendAscii(Text, ")(A;;0x1200a0;;;WD)(A;;0x1200a0;;;RC)");
+}
+
+/* Reserves a place in the machine's and the session's counts, and an id. */
+static NTSTATUS
+ReserveId(PSESSION Session, PULONGLONG Id)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    KeAcquireSpinLockAtDpcLevel(&Session->Lock);
+    if (Session->Closed)
+    {
+        status = STATUS_FILE_CLOSED;
+    }
+    else if (Session->LiveVolumes >= PLATTER_MAX_VOLUMES_PER_SESSION || Platter.DeviceCount >= PLATTER_MAX_VOLUMES)
+    {
+        status = STATUS_TOO_MANY_NODES;
+    }
+    else
+    {
+        Session->LiveVolumes++;
+        if (Platter.DeviceCount++ == 0)
+            KeClearEvent(&Platter.NoDevices);
+        *Id = ++Platter.LastVolumeId;
+    }
+    KeReleaseSpinLockFromDpcLevel(&Session->Lock);
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    return status;
+}
+
+static void
+ReturnId(PSESSION Session)
+{
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Session->Lock, &irql);
+    Session->LiveVolumes--;
+    KeReleaseSpinLock(&Session->Lock, irql);
+    VolumeDeviceDeleted();
+}
+
+static void
+Initialize(PVOLUME Volume,
+           PDEVICE_OBJECT Device,
+           PSESSION Session,
+           ULONGLONG Id,
+           const TEXT *Name,
+           const struct platter_volume_create_in *In)
+{
+    Volume->Header.Kind = DEVICE_KIND_VOLUME;
+    Volume->Device = Device;
+    Volume->Session = Session;
+    Volume->Owner = Session->Owner;
+    Volume->Id = Id;
+    Volume->Shape = *In;
+    Volume->DeadlineMs = In->deadline_ms != 0 ? In->deadline_ms : PLATTER_DEFAULT_DEADLINE_MS;
+    Volume->MountedAt = ClockSystem();
+    RtlCopyMemory(Volume->NameBuffer, Name->Buffer, (Name->Length + 1) * sizeof(WCHAR));
+    Volume->Name.Buffer = Volume->NameBuffer;
+    Volume->Name.Length = (USHORT)(Name->Length * sizeof(WCHAR));
+    Volume->Name.MaximumLength = (USHORT)(Volume->Name.Length + sizeof(WCHAR));
+    Volume->State = PLATTER_STATE_CREATED;
+    InitializeListHead(&Volume->RemoveIrps);
+    IoInitializeRemoveLock(&Volume->RemoveLock, POOL_VOLUME, 0, 0);
+    Device->Flags |= DO_DIRECT_IO;
+    /* No demand on buffers: data is copied. Sector size and stack are for the I/O manager and file systems above. */
+    Device->AlignmentRequirement = FILE_BYTE_ALIGNMENT;
+    Device->SectorSize = (USHORT)In->sector_size;
+    Device->StackSize = VOLUME_STACK_SIZE;
+}
+
+static void
+Publish(PVOLUME Volume)
+{
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    Volume->Session->HadVolumes = TRUE;
+    InsertTailList(&Platter.Volumes, &Volume->Link);
+    Platter.VolumeCount++;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    DeadlineTimerStart();
+}
+
+/* Not inlined: its buffer is not to lie on the stack while the device is published. */
+static DECLSPEC_NOINLINE NTSTATUS
+CreateDevice(PSESSION Session, const TEXT *Name, BOOLEAN CdRom, PDEVICE_OBJECT *Device)
+{
+    UNICODE_STRING name = TextString(Name);
+    UNICODE_STRING sddl;
+    WCHAR buffer[VOLUME_SDDL_CHARS];
+    TEXT text;
+
+    TextInitialize(&text, buffer, VOLUME_SDDL_CHARS);
+    BuildSddl(&text, &Session->Owner);
+    sddl = TextString(&text);
+    return DeviceCreateSecure(sizeof(VOLUME), &name, CdRom ? FILE_DEVICE_CD_ROM : FILE_DEVICE_DISK, 0, &sddl, NULL,
+                              Device);
+}
+
+NTSTATUS
+VolumeCreate(PSESSION Session, const struct platter_volume_create_in *In, struct platter_volume_create_out *Out)
+{
+    WCHAR buffer[PLATTER_DEVICE_NAME_CHARS];
+    TEXT name;
+    PDEVICE_OBJECT device;
+    PVOLUME volume;
+    PUCHAR probe;
+    ULONGLONG id;
+    NTSTATUS status = CheckShape(In);
+
+    if (!NT_SUCCESS(status))
+        return status;
+    status = ReserveId(Session, &id);
+    if (!NT_SUCCESS(status))
+        return status;
+    probe = PoolAllocate(PLATTER_MAX_SECTOR_SIZE, POOL_VOLUME);
+    if (probe == NULL)
+    {
+        status = STATUS_INSUFFICIENT_RESOURCES;
+        goto ReturnTheId;
+    }
+    TextInitialize(&name, buffer, PLATTER_DEVICE_NAME_CHARS);
+    TextAppendAscii(&name, PLATTER_VOLUME_DEVICE_PREFIX);
+    TextAppendNumber(&name, id);
+    status = CreateDevice(Session, &name, (BOOLEAN)((In->flags & PLATTER_VOLUME_CDROM) != 0), &device);
+    if (!NT_SUCCESS(status))
+        goto FreeProbe;
+    volume = VolumeOfDevice(device);
+    volume->WorkItem = IoAllocateWorkItem(device);
+    if (volume->WorkItem == NULL)
+    {
+        status = STATUS_INSUFFICIENT_RESOURCES;
+        goto DeleteDevice;
+    }
+    Initialize(volume, device, Session, id, &name, In);
+    volume->ProbeBuffer = probe;
+    SessionReference(Session);
+    Out->volume_id = id;
+    RtlZeroMemory(Out->device_name, sizeof(Out->device_name));
+    RtlCopyMemory(Out->device_name, volume->NameBuffer, volume->Name.Length);
+    Publish(volume);
+    device->Flags &= ~(ULONG)DO_DEVICE_INITIALIZING;
+    TRACE_INFO("volume %u created, %u MiB\n", (ULONG)id, (ULONG)(In->length_bytes >> 20));
+    return STATUS_SUCCESS;
+
+DeleteDevice:
+    IoDeleteDevice(device);
+FreeProbe:
+    PoolFree(probe, POOL_VOLUME);
+ReturnTheId:
+    ReturnId(Session);
+    return status;
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A volume ends in three steps, each begun by whoever finds its condition met, done at most once:
+ *
+ *   withdraw  letter and interface are taken away, the child leaves the bus' relations
+ *   gone      withdrawn, and the PnP manager (if it knew the device) has noticed: off the lists, VOLUME_REMOVE answered
+ *   delete    gone, and the PnP manager (if it knew the device) has sent REMOVE: drained, IoDeleteDevice
+ */
+#include "volume_end.h"
+#include "announce.h"
+#include "bus.h"
+#include "pool.h"
+#include "queue.h"
+#include "request.h"
+#include "session.h"
+#include "trace.h"
+#include "volume.h"
+#include "volume_start.h"
+
+static IO_WORKITEM_ROUTINE Worker;
+static DRIVER_CANCEL CancelAwaitGone;
+
+void
+VolumeDeviceDeleted(void)
+{
+    KIRQL irql;
+
+    /* Set under the lock: unload must not go on while this still runs. */
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    if (--Platter.DeviceCount == 0)
+        KeSetEvent(&Platter.NoDevices, IO_NO_INCREMENT, FALSE);
+    KeReleaseSpinLock(&Platter.Lock, irql);
+}
+
+BOOLEAN
+VolumeBeginRemove(PVOLUME Volume)
+{
+    BOOLEAN first;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Volume->Session->Lock, &irql);
+    first = (BOOLEAN)!Volume->Removing;
+    Volume->Removing = TRUE;
+    Volume->State = PLATTER_STATE_REMOVING;
+    KeReleaseSpinLock(&Volume->Session->Lock, irql);
+    if (!first)
+        return FALSE;
+    TRACE_INFO("volume %u is being removed\n", (ULONG)Volume->Id);
+    QueueDrain(Volume, STATUS_NO_SUCH_DEVICE);
+    VolumeStarted(Volume, STATUS_NO_SUCH_DEVICE);
+    VolumeQueueWork(Volume, VOLUME_WORK_WITHDRAW);
+    return TRUE;
+}
+
+/* Completes the VOLUME_REMOVEs that wait. One that is being cancelled stays on the list, for its cancel routine. */
+static void
+AnswerRemovers(PVOLUME Volume)
+{
+    PLIST_ENTRY entry;
+    PIRP irp;
+    KIRQL irql;
+
+    do
+    {
+        irp = NULL;
+        KeAcquireSpinLock(&Platter.Lock, &irql);
+        for (entry = Volume->RemoveIrps.Flink; entry != &Volume->RemoveIrps; entry = entry->Flink)
+        {
+            PIRP candidate = CONTAINING_RECORD(entry, IRP, Tail.Overlay.ListEntry);
+
+            if (IoSetCancelRoutine(candidate, NULL) != NULL)
+            {
+                RemoveEntryList(entry);
+                irp = candidate;
+                break;
+            }
+        }
+        KeReleaseSpinLock(&Platter.Lock, irql);
+        if (irp != NULL)
+        {
+            CompleteIrp(irp, STATUS_SUCCESS, 0);
+            VolumeDereference(Volume);
+        }
+    } while (irp != NULL);
+}
+
+static VOID NTAPI
+CancelAwaitGone(PDEVICE_OBJECT Device, PIRP Irp)
+{
+    PVOLUME volume = RequestVolume(Irp);
+    KIRQL irql;
+
+    UNREFERENCED_PARAMETER(Device);
+    IoReleaseCancelSpinLock(Irp->CancelIrql);
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    RemoveEntryList(&Irp->Tail.Overlay.ListEntry);
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    CompleteIrp(Irp, STATUS_CANCELLED, 0);
+    VolumeDereference(volume);
+}
+
+NTSTATUS
+VolumeAwaitGone(PVOLUME Volume, PIRP Irp)
+{
+    NTSTATUS status = STATUS_PENDING;
+    KIRQL irql;
+
+    RequestSetVolume(Irp, Volume);
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    if (Volume->Gone)
+    {
+        status = STATUS_SUCCESS;
+    }
+    else
+    {
+        VolumeReference(Volume);
+        IoMarkIrpPending(Irp);
+        InsertTailList(&Volume->RemoveIrps, &Irp->Tail.Overlay.ListEntry);
+        IoSetCancelRoutine(Irp, CancelAwaitGone);
+        if (Irp->Cancel && IoSetCancelRoutine(Irp, NULL) != NULL)
+        {
+            RemoveEntryList(&Irp->Tail.Overlay.ListEntry);
+            status = STATUS_CANCELLED;
+        }
+    }
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    if (status == STATUS_CANCELLED)
+    {
+        CompleteIrp(Irp, STATUS_CANCELLED, 0);
+        VolumeDereference(Volume);
+        status = STATUS_PENDING; /* it was marked so */
+    }
+    return status;
+}
+
+static void
+BecomeGone(PVOLUME Volume)
+{
+    PSESSION session = Volume->Session;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&session->Lock, &irql);
+    session->LiveVolumes--;
+    KeReleaseSpinLock(&session->Lock, irql);
+    TRACE_INFO("volume %u is gone\n", (ULONG)Volume->Id);
+    AnswerRemovers(Volume);
+    SessionWakeAll(session);
+}
+
+void
+VolumeSettle(PVOLUME Volume)
+{
+    BOOLEAN gone;
+    BOOLEAN delete;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    gone = (BOOLEAN)(Volume->Withdrawn && !Volume->Gone &&
+                     (!Volume->PnpKnown || Volume->PnpSurprised || Volume->PnpRemoved));
+    if (gone)
+    {
+        Volume->Gone = TRUE;
+        RemoveEntryList(&Volume->Link);
+        InsertTailList(&Platter.Ended, &Volume->Link);
+        Platter.VolumeCount--;
+    }
+    delete = (BOOLEAN)(Volume->Gone && !Volume->PnpKnown);
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    if (gone)
+        BecomeGone(Volume);
+    if (delete)
+        VolumeQueueWork(Volume, VOLUME_WORK_DELETE);
+}
+
+static void
+Withdraw(PVOLUME Volume)
+{
+    BOOLEAN reported;
+    KIRQL irql;
+
+    AnnounceWithdraw(Volume);
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    reported = Volume->Reported;
+    Volume->Reported = FALSE;
+    Volume->Withdrawn = TRUE;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    if (reported)
+        BusInvalidate();
+    VolumeSettle(Volume);
+}
+
+/* Nobody reaches the device any more but those who hold a handle, and they are turned away by the remove lock. */
+static void
+Delete(PVOLUME Volume)
+{
+    PSESSION session = Volume->Session;
+    PIO_WORKITEM item = Volume->WorkItem;
+    NTSTATUS status = IoAcquireRemoveLock(&Volume->RemoveLock, Volume);
+    KIRQL irql;
+
+    if (NT_SUCCESS(status))
+        IoReleaseRemoveLockAndWait(&Volume->RemoveLock, Volume);
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    RemoveEntryList(&Volume->Link);
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    PoolFree(Volume->ProbeBuffer, POOL_VOLUME);
+    RtlFreeUnicodeString(&Volume->InterfaceName);
+    TRACE_INFO("volume %u deleted\n", (ULONG)Volume->Id);
+    IoDeleteDevice(Volume->Device); /* the work item that runs keeps the memory until it returns */
+    IoFreeWorkItem(item);
+    SessionDereference(session);
+    VolumeDeviceDeleted();
+}
+
+static VOID NTAPI
+Worker(PDEVICE_OBJECT Device, PVOID Context)
+{
+    PVOLUME volume = Context;
+    ULONG work;
+    KIRQL irql;
+
+    UNREFERENCED_PARAMETER(Device);
+    for (;;)
+    {
+        KeAcquireSpinLock(&Platter.Lock, &irql);
+        work = volume->Work;
+        volume->Work = 0;
+        if (work == 0)
+            volume->WorkActive = FALSE;
+        KeReleaseSpinLock(&Platter.Lock, irql);
+        if (work == 0)
+            break;
+        if ((work & VOLUME_WORK_ANNOUNCE) != 0)
+            AnnounceStep(volume);
+        if ((work & VOLUME_WORK_INTERFACE_OFF) != 0 && volume->InterfaceName.Buffer != NULL)
+            AnnounceInterface(volume, FALSE);
+        if ((work & VOLUME_WORK_WITHDRAW) != 0)
+            Withdraw(volume);
+        if ((work & VOLUME_WORK_DELETE) != 0)
+        {
+            Delete(volume); /* WorkActive stays: nothing is ever queued again */
+            break;
+        }
+    }
+}
+
+void
+VolumeQueueWork(PVOLUME Volume, ULONG Work)
+{
+    BOOLEAN queue;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    Volume->Work |= Work;
+    queue = (BOOLEAN)!Volume->WorkActive;
+    Volume->WorkActive = TRUE;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    if (queue)
+        IoQueueWorkItem(Volume->WorkItem, Worker, DelayedWorkQueue, Volume);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include "session.h"
+#include "volume.h"
+
+void
+VolumeInfo(PVOLUME Volume, BOOLEAN MayRemove, struct platter_volume_info *Info)
+{
+    KIRQL irql;
+
+    RtlZeroMemory(Info, sizeof(*Info));
+    Info->volume_id = Volume->Id;
+    Info->length_bytes = Volume->Shape.length_bytes;
+    Info->partition_offset = Volume->Shape.partition_offset;
+    Info->mounted_at = Volume->MountedAt;
+    Info->owner_process_id = Volume->Owner.ProcessId;
+    Info->sector_size = Volume->Shape.sector_size;
+    Info->flags = Volume->Shape.flags;
+    Info->partition_number = Volume->Shape.partition_number;
+    Info->may_remove = MayRemove ? 1 : 0;
+    Info->open_handles = (ULONG)Volume->OpenHandles;
+    Info->in_flight = (ULONG)Volume->InFlight;
+    RtlCopyMemory(Info->unique_id, Volume->Shape.unique_id, sizeof(Info->unique_id));
+    RtlCopyMemory(Info->device_name, Volume->NameBuffer, Volume->Name.Length);
+    RtlCopyMemory(Info->label, Volume->Shape.label, sizeof(Info->label));
+    if (MayRemove)
+        RtlCopyMemory(Info->image_name, Volume->Shape.image_name, sizeof(Info->image_name));
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    Info->letter = Volume->Letter;
+    Info->route = Volume->Letter != 0 ? Volume->Route : PLATTER_ROUTE_NONE;
+    if (!Volume->Gone)
+    { /* the session may be gone with it */
+        KeAcquireSpinLockAtDpcLevel(&Volume->Session->Lock);
+        Info->state = Volume->State;
+        Info->read_bytes = Volume->ReadBytes;
+        Info->written_bytes = Volume->WrittenBytes;
+        Info->read_requests = Volume->ReadRequests;
+        Info->write_requests = Volume->WriteRequests;
+        Info->failed_requests = Volume->FailedRequests;
+        Info->late_answers = Volume->LateAnswers;
+        KeReleaseSpinLockFromDpcLevel(&Volume->Session->Lock);
+    }
+    else
+    {
+        Info->state = PLATTER_STATE_REMOVING;
+    }
+    KeReleaseSpinLock(&Platter.Lock, irql);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "volume_io.h"
+#include "ioctl.h"
+#include "request.h"
+#include "session.h"
+#include "volume.h"
+
+/* In FsContext of an open file object: it counts in OpenHandles. */
+#define COUNTED ((PVOID)1)
+
+/*
+ * Before the probe read has passed there is nothing to be opened or read; Wine ignores a refused open. A volume that is
+ * being removed still answers questions, which the Mount Manager asks while it takes the letter away; its requests are
+ * refused by the queue.
+ */
+static BOOLEAN
+IsServing(PVOLUME Volume)
+{
+    ULONG state;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Volume->Session->Lock, &irql);
+    state = Volume->State;
+    KeReleaseSpinLock(&Volume->Session->Lock, irql);
+    return (BOOLEAN)(state != PLATTER_STATE_CREATED && state != PLATTER_STATE_PROBING);
+}
+
+static NTSTATUS
+Open(PVOLUME Volume, PIRP Irp)
+{
+    PFILE_OBJECT file = IoGetCurrentIrpStackLocation(Irp)->FileObject;
+
+    if (file->FileName.Length != 0) /* no file system took it, and there are no names here */
+        return CompleteIrp(Irp, STATUS_OBJECT_NAME_NOT_FOUND, 0);
+    if (!IsServing(Volume))
+        return CompleteIrp(Irp, STATUS_DEVICE_NOT_READY, 0);
+    file->FsContext = COUNTED;
+    InterlockedIncrement(&Volume->OpenHandles);
+    return CompleteIrp(Irp, STATUS_SUCCESS, FILE_OPENED);
+}
+
+/* CLEANUP, and CLOSE for Wine, which sends no CLEANUP. */
+static NTSTATUS
+Close(PVOLUME Volume, PIRP Irp)
+{
+    PFILE_OBJECT file = IoGetCurrentIrpStackLocation(Irp)->FileObject;
+
+    if (file != NULL && file->FsContext == COUNTED)
+    {
+        file->FsContext = NULL;
+        InterlockedDecrement(&Volume->OpenHandles);
+    }
+    return CompleteIrp(Irp, STATUS_SUCCESS, 0);
+}
+
+/* What a volume without a file system can say of itself: its device, and its sectors, of which none is free. */
+static NTSTATUS
+QueryInformation(PVOLUME Volume, PIRP Irp)
+{
+    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(Irp);
+    ULONG length = stack->Parameters.QueryVolume.Length;
+    PFILE_FS_DEVICE_INFORMATION device = Irp->AssociatedIrp.SystemBuffer;
+    PFILE_FS_SIZE_INFORMATION size = Irp->AssociatedIrp.SystemBuffer;
+
+    switch (stack->Parameters.QueryVolume.FsInformationClass)
+    {
+    case FileFsDeviceInformation:
+        if (length < sizeof(*device))
+            return CompleteIrp(Irp, STATUS_INFO_LENGTH_MISMATCH, 0);
+        device->DeviceType = Volume->Device->DeviceType;
+        device->Characteristics = Volume->Device->Characteristics;
+        return CompleteIrp(Irp, STATUS_SUCCESS, sizeof(*device));
+    case FileFsSizeInformation:
+        if (length < sizeof(*size))
+            return CompleteIrp(Irp, STATUS_INFO_LENGTH_MISMATCH, 0);
+        size->TotalAllocationUnits.QuadPart = (LONGLONG)(Volume->Shape.length_bytes / Volume->Shape.sector_size);
+        size->AvailableAllocationUnits.QuadPart = 0;
+        size->SectorsPerAllocationUnit = 1;
+        size->BytesPerSector = Volume->Shape.sector_size;
+        return CompleteIrp(Irp, STATUS_SUCCESS, sizeof(*size));
+    default:
+        return CompleteIrp(Irp, STATUS_INVALID_DEVICE_REQUEST, 0);
+    }
+}
+
+/* Those that may become requests: the remove lock goes with the IRP. */
+static NTSTATUS
+Transfer(PVOLUME Volume, PIRP Irp, UCHAR Major)
+{
+    switch (Major)
+    {
+    case IRP_MJ_READ:
+    case IRP_MJ_WRITE:
+        return RequestReadWrite(Volume, Irp);
+    case IRP_MJ_FLUSH_BUFFERS:
+        return RequestFlush(Volume, Irp);
+    default:
+        return IoctlDispatch(Volume, Irp);
+    }
+}
+
+NTSTATUS
+VolumeIo(PVOLUME Volume, PIRP Irp)
+{
+    UCHAR major = IoGetCurrentIrpStackLocation(Irp)->MajorFunction;
+    NTSTATUS status;
+
+    if (major == IRP_MJ_CLEANUP || major == IRP_MJ_CLOSE)
+        return Close(Volume, Irp);
+    status = IoAcquireRemoveLock(&Volume->RemoveLock, Irp);
+    if (!NT_SUCCESS(status))
+        return CompleteIrp(Irp, STATUS_NO_SUCH_DEVICE, 0);
+    switch (major)
+    {
+    case IRP_MJ_READ:
+    case IRP_MJ_WRITE:
+    case IRP_MJ_FLUSH_BUFFERS:
+    case IRP_MJ_DEVICE_CONTROL:
+        if (IsServing(Volume))
+            return Transfer(Volume, Irp, major);
+        status = CompleteIrp(Irp, STATUS_DEVICE_NOT_READY, 0);
+        break;
+    case IRP_MJ_CREATE:
+        status = Open(Volume, Irp);
+        break;
+    case IRP_MJ_QUERY_VOLUME_INFORMATION:
+        status = QueryInformation(Volume, Irp);
+        break;
+    case IRP_MJ_SHUTDOWN:
+        status = CompleteIrp(Irp, STATUS_SUCCESS, 0);
+        break;
+    default:
+        status = CompleteIrp(Irp, STATUS_INVALID_DEVICE_REQUEST, 0);
+        break;
+    }
+    IoReleaseRemoveLock(&Volume->RemoveLock, Irp);
+    return status;
+}
