@@ -134,6 +134,12 @@ static void boot_sector_with_code_for_entries_is_a_volume(void **state)
     assert_int_equal(table->partitions[0].length, DISK);
     assert_string_equal(table->partitions[0].filesystem, "fat12");
     platter_partitions_free(table);
+    /* The table that mkfs.fat fakes: one partition, which starts with the sector that it stands in. */
+    memset(disk + 446, 0, 64);
+    entry(disk, 0, 6, 0, DISK / 512);
+    table = read_table(*state);
+    assert_int_equal(table->style, PLATTER_TABLE_NONE);
+    platter_partitions_free(table);
     /* Text that looks like an entry with good flags, but not one within the disk. */
     memset(disk + 446, 0, 64);
     entry(disk, 1, 'e', 0x20736920, 0x676E6973);
@@ -342,6 +348,21 @@ static void gpt_headers_that_cannot_be_are_refused(void **state)
     }
 }
 
+static void gpt_header_with_a_changed_byte_is_refused(void **state)
+{
+    uint8_t *disk = memory_block_data(*state);
+    struct platter_partition_table *table;
+    struct platter_error err;
+
+    for (unsigned at = 0; at < 92; at += 7) {
+        memset(disk, 0, DISK);
+        gpt_disk(disk, 512);
+        memset(disk + DISK - 512, 0, 512); /* no backup */
+        disk[512 + at] ^= 0x10;
+        assert_int_equal(platter_partitions_read(*state, &table, &err), PLATTER_E_FORMAT);
+    }
+}
+
 static void gpt_entries_that_cannot_be_are_left_out(void **state)
 {
     static const uint64_t ranges[][2] = {{100, 99}, {0, 10}, {100, UINT64_MAX}, {UINT64_MAX, UINT64_MAX}};
@@ -448,6 +469,7 @@ int main(void)
         TEST(gpt_is_read_under_both_sector_sizes),
         TEST(gpt_backup_is_found_by_the_primary_header),
         TEST(gpt_headers_that_cannot_be_are_refused),
+        TEST(gpt_header_with_a_changed_byte_is_refused),
         TEST(gpt_entries_that_cannot_be_are_left_out),
         TEST(entries_larger_than_usual_are_read),
         TEST(stale_gpt_yields_to_partitions_of_the_mbr),
