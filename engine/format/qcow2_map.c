@@ -202,8 +202,8 @@ static enum platter_result unpack(struct qcow2 *q, uint64_t host, uint32_t packe
         return platter_error_set(err, PLATTER_E_NO_MEMORY, q->file->name, host, "out of memory");
     result = platter_block_read(q->file, in, packed, host, err);
     if (result == PLATTER_OK) {
-        whole = q->header.compression_type ? unzstd_cluster(in, packed, out, q->cluster_size)
-                                           : inflate_cluster(in, packed, out, q->cluster_size);
+        whole = q->header.compression_type ? unzstd_cluster(in, packed, out, (size_t)q->cluster_size)
+                                           : inflate_cluster(in, packed, out, (size_t)q->cluster_size);
         if (!whole)
             result = damaged(q, host, offset, err);
     }
