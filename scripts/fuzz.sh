@@ -3,7 +3,7 @@
 # usage: scripts/fuzz.sh [SECONDS] [TARGET ...]      TARGET: "vhd" or "fuzz_vhd"; all when none is named
 # An input that fails is kept in build/fuzz-crashes; put it into tests/fuzz/corpus/TARGET as "crash-..." with the fix.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 2
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
 bin=${FUZZ_BUILD:-build/fuzz}

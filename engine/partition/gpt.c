@@ -91,9 +91,11 @@ static enum platter_result read_copy(struct table_builder *builder, uint64_t lba
         return result;
     length = (size_t)header->entry_count * header->entry_size;
     array = malloc(length ? length : 1);
-    if (!array)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, platter_block_name(builder->block), PLATTER_NO_OFFSET,
-                                 "out of memory");
+    if (!array) {
+        (void)platter_error_set(err, PLATTER_E_NO_MEMORY, platter_block_name(builder->block), PLATTER_NO_OFFSET,
+                                "out of memory");
+        return PLATTER_E_NO_MEMORY;
+    }
     result = platter_block_read(builder->block, array, length, header->entries_lba * builder->sector_size, err);
     computed = result ? 0 : platter_crc32(0, array, length);
     if (result == PLATTER_OK && computed != header->entries_crc)

@@ -54,8 +54,8 @@ void platter_table_warn(struct table_builder *builder, const char *format, ...)
     va_end(arguments);
 }
 
-static enum platter_result view(struct platter_block *block, const struct platter_partition *partition,
-                                struct platter_block **made, struct platter_error *err)
+static enum platter_result make_view(struct platter_block *block, const struct platter_partition *partition,
+                                     struct platter_block **made, struct platter_error *err)
 {
     struct platter_slice slice = {.layer = "partition", .offset = partition->offset, .length = partition->length};
 
@@ -63,7 +63,7 @@ static enum platter_result view(struct platter_block *block, const struct platte
 }
 
 enum platter_result platter_partition_open(struct platter_block *block, const struct platter_partition *partition,
-                                           struct platter_block **made, struct platter_error *err)
+                                           struct platter_block **view, struct platter_error *err)
 {
     uint64_t size = platter_block_size(block);
 
@@ -72,7 +72,7 @@ enum platter_result platter_partition_open(struct platter_block *block, const st
                                  "partition %u of %llu bytes does not lie within the disk of %llu bytes; the image "
                                  "may have been cut short",
                                  partition->number, (unsigned long long)partition->length, (unsigned long long)size);
-    return view(block, partition, made, err);
+    return make_view(block, partition, view, err);
 }
 
 static void detect(struct platter_block *block, struct platter_partition *partition)
@@ -87,7 +87,7 @@ static void detect(struct platter_block *block, struct platter_partition *partit
     /* What is cut short is looked at as far as it goes. */
     if (readable.length > size - readable.offset)
         readable.length = size - readable.offset;
-    if (view(block, &readable, &volume, NULL) != PLATTER_OK)
+    if (make_view(block, &readable, &volume, NULL) != PLATTER_OK)
         return;
     platter_filesystem_detect(volume, &found);
     platter_block_unref(volume);
@@ -157,29 +157,25 @@ static enum platter_result check_layout(struct table_builder *builder, struct pl
 static enum platter_result read_mbr(struct table_builder *builder, const uint8_t *sector, struct platter_error *err)
 {
     static const uint32_t others[] = {512, 4096};
-    uint32_t announced = builder->sector_size;
     enum platter_result result = platter_mbr_read(builder, sector, err);
-    struct platter_partition_table first;
-    size_t room = builder->room;
 
     if (result || detect_all(builder) > 0 || builder->table->count == 0)
         return result;
-    first = *builder->table;
     for (size_t i = 0; i < 2 && result == PLATTER_OK; i++) {
-        if (others[i] == announced)
+        struct platter_partition_table table = {0};
+        struct table_builder other = {.block = builder->block, .sector_size = others[i], .table = &table};
+
+        if (others[i] == builder->sector_size)
             continue;
-        memset(builder->table, 0, sizeof(*builder->table));
-        builder->room = 0;
-        builder->sector_size = others[i];
-        result = platter_mbr_read(builder, sector, err);
-        if (result == PLATTER_OK && detect_all(builder) > 0) {
-            free(first.partitions);
+        result = platter_mbr_read(&other, sector, err);
+        if (result == PLATTER_OK && detect_all(&other) > 0) {
+            free(builder->table->partitions);
+            *builder->table = table;
+            builder->room = other.room;
+            builder->sector_size = other.sector_size;
             return PLATTER_OK;
         }
-        free(builder->table->partitions);
-        *builder->table = first;
-        builder->room = room;
-        builder->sector_size = announced;
+        free(table.partitions);
     }
     return result;
 }
