@@ -23,6 +23,7 @@
 
 #define SECTOR 512u
 #define LARGEST (512u * 1024u)
+#define BUFFER (LARGEST + 2 * SECTOR) /* a place is rounded out to whole sectors */
 #define THREADS 4u
 
 static const char *program;
@@ -92,7 +93,7 @@ static int read_command(char **arguments)
     struct platter_image *image = open_image(arguments[0], false);
     int raw = open(arguments[1], O_RDONLY);
     uint64_t state = seeded(arguments[2]), count = strtoull(arguments[3], NULL, 10), size;
-    uint8_t *ours = malloc(LARGEST), *theirs = malloc(LARGEST);
+    uint8_t *ours = malloc(BUFFER), *theirs = malloc(BUFFER);
     struct platter_error error;
 
     if (!image || raw < 0 || !ours || !theirs)
@@ -127,7 +128,7 @@ struct writer {
 static void write_thread(void *context)
 {
     struct writer *writer = context;
-    uint8_t *data = malloc(LARGEST);
+    uint8_t *data = malloc(BUFFER);
     struct platter_error error;
 
     writer->failed = !data;
@@ -206,7 +207,7 @@ static int tagged_write_command(char **arguments)
     struct platter_image *image = open_image(arguments[0], true);
     FILE *log = fopen(arguments[1], "w");
     uint64_t state = seeded(arguments[2]), count = strtoull(arguments[3], NULL, 10), size;
-    uint8_t *data = malloc(LARGEST);
+    uint8_t *data = malloc(BUFFER);
     struct platter_error error;
 
     if (!image || !log || !data)
