@@ -12,50 +12,34 @@ static KDEFERRED_ROUTINE Tick;
 void
 DeadlineInitialize(void)
 {
-    KeInitializeTimer(&Platter.Timer);
+    KeInitializeTimerEx(&Platter.Timer, NotificationTimer);
     KeInitializeDpc(&Platter.TimerDpc, Tick, NULL);
+    KeInitializeEvent(&Platter.TimerTurn, SynchronizationEvent, TRUE);
 }
 
-/* Platter.Lock held. One shot, armed again by the tick: nothing to cancel when the last volume goes. */
-static void
-Arm(void)
+/*
+ * Not under Platter.Lock, which the DPC takes: on Wine setting and cancelling a timer wait for a DPC that runs. For the
+ * same reason the timer is periodic: set again from its own DPC, it would wait for itself.
+ */
+void
+DeadlineTimerUpdate(void)
 {
     LARGE_INTEGER due;
 
-    due.QuadPart = -(LONGLONG)DEADLINE_TICK_MS * 10000;
-    Platter.TimerArmed = TRUE;
-    KeSetTimer(&Platter.Timer, due, &Platter.TimerDpc);
-}
-
-void
-DeadlineTimerStart(void)
-{
-    KIRQL irql;
-
-    KeAcquireSpinLock(&Platter.Lock, &irql);
-    if (!Platter.TimerArmed)
-        Arm();
-    KeReleaseSpinLock(&Platter.Lock, irql);
-}
-
-void
-DeadlineTimerStop(void)
-{
-    LARGE_INTEGER nap;
-    KIRQL irql;
-    BOOLEAN idle;
-
-    nap.QuadPart = -10 * 10000;
-    KeCancelTimer(&Platter.Timer);
-    KeFlushQueuedDpcs();
-    /* Not enough on Wine, where the DPC runs in a thread of its own. */
-    do
+    KeWaitForSingleObject(&Platter.TimerTurn, Executive, KernelMode, FALSE, NULL);
+    if (Platter.DeviceCount != 0 && !Platter.TimerArmed)
     {
-        KeDelayExecutionThread(KernelMode, FALSE, &nap);
-        KeAcquireSpinLock(&Platter.Lock, &irql);
-        idle = (BOOLEAN)(Platter.TimerRunning == 0);
-        KeReleaseSpinLock(&Platter.Lock, irql);
-    } while (!idle);
+        due.QuadPart = -(LONGLONG)DEADLINE_TICK_MS * 10000;
+        Platter.TimerArmed = TRUE;
+        KeSetTimerEx(&Platter.Timer, due, DEADLINE_TICK_MS, &Platter.TimerDpc);
+    }
+    else if (Platter.DeviceCount == 0 && Platter.TimerArmed)
+    {
+        KeCancelTimer(&Platter.Timer);
+        KeFlushQueuedDpcs();
+        Platter.TimerArmed = FALSE;
+    }
+    KeSetEvent(&Platter.TimerTurn, IO_NO_INCREMENT, FALSE);
 }
 
 void
@@ -124,7 +108,6 @@ Tick(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
     UNREFERENCED_PARAMETER(Argument2);
     InitializeListHead(&expired);
     KeAcquireSpinLock(&Platter.Lock, &irql);
-    Platter.TimerRunning = 1;
     for (entry = Platter.Sessions.Flink; entry != &Platter.Sessions; entry = entry->Flink)
     {
         PSESSION session = CONTAINING_RECORD(entry, SESSION, Link);
@@ -140,10 +123,4 @@ Tick(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
         VolumeQueueWork(volume, VOLUME_WORK_ANNOUNCE);
         VolumeDereference(volume);
     }
-    KeAcquireSpinLock(&Platter.Lock, &irql);
-    Platter.TimerArmed = FALSE;
-    if (Platter.DeviceCount != 0)
-        Arm();
-    Platter.TimerRunning = 0;
-    KeReleaseSpinLock(&Platter.Lock, irql);
 }

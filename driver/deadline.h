@@ -11,12 +11,9 @@
 #define DEADLINE_TICK_MS 100u
 
 void DeadlineInitialize(void);
-/* Arms the timer if it is not. */
-_IRQL_requires_max_(DISPATCH_LEVEL)
-void DeadlineTimerStart(void);
-/* No volume is left: waits until the timer has run for the last time. */
+/* The first volume device has come, or the last has gone: starts or stops the timer. */
 _IRQL_requires_max_(PASSIVE_LEVEL)
-void DeadlineTimerStop(void);
+void DeadlineTimerUpdate(void);
 
 /* The volume's work item is to run in Milliseconds if nothing comes before; 0: not any more. */
 _IRQL_requires_max_(DISPATCH_LEVEL)

@@ -13,6 +13,9 @@
 
 DRIVER_GLOBALS Platter;
 
+/* On Wine the last work item may be on its way out of our code yet; on Windows it keeps the image by its device. */
+#define UNLOAD_NAP_MS ((LONGLONG)50)
+
 static DRIVER_UNLOAD Unload;
 static DRIVER_DISPATCH Dispatch;
 
@@ -99,9 +102,11 @@ static VOID NTAPI
 Unload(PDRIVER_OBJECT DriverObject)
 {
     ULONGLONG last = 0;
+    LARGE_INTEGER nap;
     PVOLUME volume;
 
     UNREFERENCED_PARAMETER(DriverObject);
+    nap.QuadPart = -UNLOAD_NAP_MS * 10000;
     while ((volume = VolumeReferenceAfter(last)) != NULL)
     {
         last = volume->Id;
@@ -109,7 +114,7 @@ Unload(PDRIVER_OBJECT DriverObject)
         VolumeDereference(volume);
     }
     KeWaitForSingleObject(&Platter.NoDevices, Executive, KernelMode, FALSE, NULL);
-    DeadlineTimerStop();
+    KeDelayExecutionThread(KernelMode, FALSE, &nap);
     ControlDelete();
     SessionsForgetAll();
     TRACE_INFO("unloaded\n");

@@ -61,8 +61,8 @@ typedef struct _DRIVER_GLOBALS
 
     KTIMER Timer;
     KDPC TimerDpc;
-    BOOLEAN TimerArmed;         /* under Lock */
-    volatile LONG TimerRunning; /* the DPC is at work */
+    KEVENT TimerTurn;   /* whose turn it is to look at DeviceCount and TimerArmed and to set or cancel the timer */
+    BOOLEAN TimerArmed; /* under TimerTurn */
 } DRIVER_GLOBALS;
 
 extern DRIVER_GLOBALS Platter;

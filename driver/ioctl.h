@@ -28,7 +28,7 @@ typedef struct _IOCTL_ENTRY
     ULONG For;      /* IOCTL_FOR_* */
     ULONG InLength; /* at least, or STATUS_INFO_LENGTH_MISMATCH */
     ULONG
-        OutLength; /* at least, or STATUS_BUFFER_TOO_SMALL; the answer finds that many bytes zeroed if InLength is 0 */
+    OutLength; /* at least, or STATUS_BUFFER_TOO_SMALL; the answer finds that many bytes zeroed if InLength is 0 */
     /* STATUS_PENDING: the IRP has become a request (RequestQueue). NULL: success with nothing to say. */
     NTSTATUS (*Answer)(_Inout_ PVOLUME Volume, _Inout_ PIOCTL_CALL Call);
 } IOCTL_ENTRY;

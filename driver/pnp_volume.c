@@ -37,6 +37,9 @@ QueryId(PVOLUME Volume, PIRP Irp, PULONG_PTR Information)
     case BusQueryHardwareIDs:
         TextAppendAscii(&text, PLATTER_VOLUME_DEVICE_ID);
         break;
+    case BusQueryCompatibleIDs: /* no INF needs it, but Wine does not register a device without */
+        TextAppendAscii(&text, "Platter\\GenericVolume");
+        break;
     case BusQueryInstanceID:
         /* Never used twice while the driver is loaded: a device that was ejected and still has handles is another. */
         TextAppendNumber(&text, Volume->Id);

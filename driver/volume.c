@@ -267,7 +267,7 @@ Publish(PVOLUME Volume)
     InsertTailList(&Platter.Volumes, &Volume->Link);
     Platter.VolumeCount++;
     KeReleaseSpinLock(&Platter.Lock, irql);
-    DeadlineTimerStart();
+    DeadlineTimerUpdate();
 }
 
 /* Not inlined: its buffer is not to lie on the stack while the device is published. */

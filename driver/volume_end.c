@@ -9,6 +9,7 @@
 #include "volume_end.h"
 #include "announce.h"
 #include "bus.h"
+#include "deadline.h"
 #include "pool.h"
 #include "queue.h"
 #include "request.h"
@@ -25,9 +26,12 @@ VolumeDeviceDeleted(void)
 {
     KIRQL irql;
 
-    /* Set under the lock: unload must not go on while this still runs. */
     KeAcquireSpinLock(&Platter.Lock, &irql);
-    if (--Platter.DeviceCount == 0)
+    Platter.DeviceCount--;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    DeadlineTimerUpdate();
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    if (Platter.DeviceCount == 0)
         KeSetEvent(&Platter.NoDevices, IO_NO_INCREMENT, FALSE);
     KeReleaseSpinLock(&Platter.Lock, irql);
 }

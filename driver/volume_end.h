@@ -6,7 +6,7 @@
 #include "driver.h"
 
 /* One volume device less; lets unload go on with the last. */
-_IRQL_requires_max_(DISPATCH_LEVEL)
+_IRQL_requires_max_(PASSIVE_LEVEL)
 void VolumeDeviceDeleted(void);
 
 #endif
