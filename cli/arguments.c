@@ -128,6 +128,8 @@ static enum platter_result find_command(const struct cli_command *commands, cons
         return usage(err, "", &nearest, "there is no command '%.64s'", first);
     if (!second)
         return usage(err, "", NULL, "'%.64s' needs to be told what to do", first);
+    if (nearest.word)
+        nearest.word -= strlen(first) + 1; /* the whole name, of which this is the second word */
     return usage(err, "", &nearest, "there is no command '%.64s %.64s'", first, second);
 }
 
@@ -254,6 +256,9 @@ enum platter_result cli_arguments_parse(const struct cli_command *commands, int 
 
             result = find_command(commands, word, second, arguments, &words, err);
             i += (int)words - 1;
+            /* Its options are not known here, and do not matter. */
+            if (result == PLATTER_OK && !arguments->command->run)
+                return PLATTER_OK;
         }
     }
     if (arguments->help || arguments->version)

@@ -4,7 +4,7 @@
 /* `driver` is one word here, as there is nothing behind it. */
 #define OF_WINDOWS(name)                                                                                               \
     {                                                                                                                  \
-        name, "", 0, CLI_MAX_OPERANDS, "", "Drives are mounted by platter.exe, on Windows.", NULL, NULL, NULL          \
+        name, "", 0, CLI_MAX_OPERANDS, "", "drives are made by platter.exe, on Windows", NULL, NULL, NULL              \
     }
 
 const struct cli_command cli_commands[] = {CLI_COMMAND_INFO,

@@ -43,7 +43,8 @@ static enum platter_result run(const struct cli_arguments *arguments, struct cli
         return arguments->command->run(arguments, reply, err);
     else
         return platter_error_set(err, PLATTER_E_UNSUPPORTED, NULL, PLATTER_NO_OFFSET,
-                                 "'%s' does not exist on this system", arguments->command->name);
+                                 "there is no '%s' on this system: %s", arguments->command->name,
+                                 arguments->command->text);
     return PLATTER_OK;
 }
 

@@ -40,13 +40,12 @@ static unsigned width(const char *text)
     return count;
 }
 
-static void print_cell(const char *text, unsigned wide, bool right, bool last)
+/* `more` cells follow; without, the line ends here, and not in spaces. */
+static void print_cell(const char *text, unsigned wide, bool right, bool more)
 {
-    unsigned fill = wide - width(text);
+    int fill = (int)(wide - width(text));
 
-    cli_print(CLI_OUT, "%*s%s%*s", right ? (int)fill : 0, "", text, right || last ? 0 : (int)fill + 2, "");
-    if (right && !last)
-        cli_print(CLI_OUT, "  ");
+    cli_print(CLI_OUT, "%*s%s%*s", right ? fill : 0, "", text, more ? (right ? 2 : fill + 2) : 0, "");
 }
 
 bool cli_table_print(struct cli_table *table, unsigned indent)
@@ -62,12 +61,14 @@ bool cli_table_print(struct cli_table *table, unsigned indent)
             *most = width(table->cells[at]);
     }
     for (size_t row = 0; row < table->rows; row++) {
-        cli_print(CLI_OUT, "%*s", (int)indent, "");
-        for (unsigned i = 0; i < table->columns; i++) {
-            const char *cell = table->cells[row * table->columns + i];
+        char **cells = table->cells + row * table->columns;
+        unsigned count = table->columns;
 
-            print_cell(cell ? cell : "", wide[i], table->right >> i & 1, i + 1 == table->columns);
-        }
+        while (count > 1 && (!cells[count - 1] || !cells[count - 1][0]))
+            count--;
+        cli_print(CLI_OUT, "%*s", (int)indent, "");
+        for (unsigned i = 0; i < count; i++)
+            print_cell(cells[i] ? cells[i] : "", wide[i], table->right >> i & 1, i + 1 < count);
         cli_print(CLI_OUT, "\n");
     }
     for (at = 0; at < table->rows * table->columns; at++)
