@@ -146,6 +146,14 @@ enum platter_result platter_block_map(struct platter_block *block, uint64_t offs
     return result;
 }
 
+bool platter_block_locate(struct platter_block *block, uint64_t offset, uint64_t length,
+                          struct platter_location *location)
+{
+    if (!block->ops->locate || length == 0 || !platter_inside(offset, length, platter_block_size(block)))
+        return false;
+    return block->ops->locate(block, offset, length, location);
+}
+
 struct platter_block *platter_block_ref(struct platter_block *block)
 {
     __atomic_add_fetch(&block->references, 1, __ATOMIC_RELAXED);

@@ -65,6 +65,18 @@ static enum platter_result slice_map(struct platter_block *base, uint64_t offset
     return result;
 }
 
+static bool slice_locate(struct platter_block *base, uint64_t offset, uint64_t length,
+                         struct platter_location *location)
+{
+    struct slice_block *block = (struct slice_block *)base;
+
+    if (offset >= block->length)
+        return false;
+    if (length > block->length - offset)
+        length = block->length - offset;
+    return platter_block_locate(block->below, block->offset + offset, length, location);
+}
+
 static void slice_close(struct platter_block *base)
 {
     struct slice_block *block = (struct slice_block *)base;
@@ -80,6 +92,7 @@ static const struct platter_block_ops slice_ops = {
     .flush = slice_flush,
     .discard = slice_discard,
     .map = slice_map,
+    .locate = slice_locate,
 };
 
 enum platter_result platter_slice_create(struct platter_block *below, const struct platter_slice *slice,

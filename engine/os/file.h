@@ -23,6 +23,8 @@ enum platter_result platter_os_file_open(const char *path, uint32_t flags, struc
                                          struct platter_error *err);
 void platter_os_file_close(struct platter_os_file *file); /* NULL is fine */
 
+/* The descriptor, or the HANDLE; borrowed. */
+intptr_t platter_os_file_handle(const struct platter_os_file *file);
 bool platter_os_file_is_device(const struct platter_os_file *file);
 /* Offsets, lengths and buffers of read and write must be multiples of this; 1 when there is no such rule. */
 uint32_t platter_os_file_alignment(const struct platter_os_file *file);
@@ -53,6 +55,8 @@ bool platter_os_is_absolute(const char *path);
 /* True when both paths name one existing file, by whatever names. */
 bool platter_os_same_file(const char *a, const char *b);
 bool platter_os_exists(const char *path);
+/* When the file was last written, in seconds since 1970-01-01 00:00 UTC. False: not known. */
+bool platter_os_modified(const char *path, int64_t *seconds);
 bool platter_os_is_plain_file(const char *path); /* not a folder, a device, a pipe; links are followed */
 enum platter_result platter_os_remove(const char *path, struct platter_error *err);
 /* Gives `from` the name `to`, on the same volume, in one step. PLATTER_E_EXISTS when `to` is there and not `replace`. */

@@ -174,6 +174,11 @@ void platter_os_file_close(struct platter_os_file *file)
     free(file);
 }
 
+intptr_t platter_os_file_handle(const struct platter_os_file *file)
+{
+    return file->fd;
+}
+
 bool platter_os_file_is_device(const struct platter_os_file *file)
 {
     return file->device;
@@ -355,6 +360,16 @@ bool platter_os_exists(const char *path)
     struct stat status;
 
     return lstat(path, &status) == 0;
+}
+
+bool platter_os_modified(const char *path, int64_t *seconds)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0)
+        return false;
+    *seconds = status.st_mtime;
+    return true;
 }
 
 bool platter_os_is_plain_file(const char *path)

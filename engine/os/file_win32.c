@@ -192,6 +192,11 @@ void platter_os_file_close(struct platter_os_file *file)
     free(file);
 }
 
+intptr_t platter_os_file_handle(const struct platter_os_file *file)
+{
+    return (intptr_t)file->handle;
+}
+
 bool platter_os_file_is_device(const struct platter_os_file *file)
 {
     return file->device;
@@ -406,6 +411,20 @@ bool platter_os_exists(const char *path)
 
     free(wide);
     return found;
+}
+
+bool platter_os_modified(const char *path, int64_t *seconds)
+{
+    WIN32_FILE_ATTRIBUTE_DATA data;
+    WCHAR *wide = wide_path(path);
+    bool known = wide && GetFileAttributesExW(wide, GetFileExInfoStandard, &data);
+
+    free(wide);
+    /* FILETIME counts 100 ns from 1601-01-01, which is 11644473600 s before 1970. */
+    if (known)
+        *seconds = (int64_t)(((uint64_t)data.ftLastWriteTime.dwHighDateTime << 32 |
+                              data.ftLastWriteTime.dwLowDateTime) / 10000000u) - 11644473600;
+    return known;
 }
 
 bool platter_os_is_plain_file(const char *path)

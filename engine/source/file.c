@@ -163,6 +163,19 @@ static enum platter_result file_map(struct platter_block *base, uint64_t offset,
     return platter_os_file_map(((struct file_block *)base)->file, offset, length, extent, err);
 }
 
+static bool file_locate(struct platter_block *base, uint64_t offset, uint64_t length, struct platter_location *location)
+{
+    struct file_block *block = (struct file_block *)base;
+
+    /* What is kept out of the system's cache would be brought into it, and find it stale. */
+    if (block->alignment != 1)
+        return false;
+    location->file = block->file;
+    location->offset = offset;
+    location->length = length;
+    return true;
+}
+
 static void file_close(struct platter_block *base)
 {
     struct file_block *block = (struct file_block *)base;
@@ -180,6 +193,7 @@ static const struct platter_block_ops file_ops = {
     .flush = file_flush,
     .discard = file_discard,
     .map = file_map,
+    .locate = file_locate,
 };
 
 enum platter_result platter_file_open(const char *path, uint32_t flags, struct platter_block **block,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nbd_os.h"
 #include "os/system.h"
 
 #define PAGE 4096u
@@ -20,6 +21,8 @@ static size_t start_of_room(const struct nbd_session *session)
 bool nbd_worker_init(struct nbd_worker *worker, struct nbd_session *session)
 {
     worker->session = session;
+    worker->receiving = false;
+    worker->waited = 0;
     worker->payload = NULL;
     worker->answers = platter_os_aligned_alloc(PAGE, ROOM_SIZE);
     worker->first = worker->used = start_of_room(session);
@@ -42,14 +45,28 @@ bool nbd_worker_need_payload(struct nbd_worker *worker)
 bool nbd_flush_answers_locked(struct nbd_worker *worker)
 {
     struct nbd_stream *stream = worker->session->stream;
+    uint64_t began = nbd_clock_us();
     bool sent = true;
 
     if (worker->used > worker->first)
         sent = stream->ops->send(stream, worker->answers + worker->first, worker->used - worker->first);
+    worker->waited += nbd_clock_us() - began;
     /* Whoever waits for the client's next request waits in vain. */
     if (!sent)
         stream->ops->cut(stream);
     worker->first = worker->used = start_of_room(worker->session);
+    return sent;
+}
+
+bool nbd_send_loaded(struct nbd_worker *worker, size_t length)
+{
+    struct nbd_stream *stream = worker->session->stream;
+    uint64_t began = nbd_clock_us();
+    bool sent = stream->ops->send_loaded(stream, length);
+
+    worker->waited += nbd_clock_us() - began;
+    if (!sent)
+        stream->ops->cut(stream);
     return sent;
 }
 

@@ -16,8 +16,13 @@
 /* A request that takes longer is slow: some microseconds, and more for each KiB it moves. */
 #define SLOW_US 100u
 #define SLOW_US_PER_64K 25u
-/* So many requests after a slow one are still handed over. */
-#define SLOW_MEMORY 32u
+/*
+ * A slow request adds SLOW_WEIGHT to the account, a fast one takes 1 from it; from SLOW_AT on the block counts as slow.
+ * One slow request alone may as well be a thread that had to wait for a processor.
+ */
+#define SLOW_WEIGHT 4u
+#define SLOW_AT 8u
+#define SLOW_MOST 64u
 /* Answers gathered before they are sent although more requests are waiting: the client should have something to do. */
 #define SEND_AT (64u << 10)
 
@@ -45,7 +50,7 @@ void nbd_session_end(struct nbd_session *session)
 /* With receive_lock held: true when somebody else will go on receiving. */
 static bool give_away(struct nbd_session *session)
 {
-    if (atomic_load_explicit(&session->slow, memory_order_relaxed) == 0)
+    if (atomic_load_explicit(&session->slow, memory_order_relaxed) < SLOW_AT)
         return false;
     if (atomic_load(&session->waiting) > 0)
         return true;
@@ -61,7 +66,7 @@ static void note_duration(struct nbd_session *session, const struct nbd_request 
     unsigned slow = atomic_load_explicit(&session->slow, memory_order_relaxed);
 
     if (us > SLOW_US + (uint64_t)(request->length >> 16) * SLOW_US_PER_64K)
-        slow = SLOW_MEMORY;
+        slow = slow + SLOW_WEIGHT > SLOW_MOST ? SLOW_MOST : slow + SLOW_WEIGHT;
     else if (slow > 0)
         slow--;
     else
@@ -69,8 +74,8 @@ static void note_duration(struct nbd_session *session, const struct nbd_request 
     atomic_store_explicit(&session->slow, slow, memory_order_relaxed);
 }
 
-/* One request with receive_lock held; *holding tells whether it still is. False: the session is over. */
-static bool serve_one(struct nbd_worker *worker, bool *holding)
+/* One request with receive_lock held; worker->receiving tells whether it still is. False: the session is over. */
+static bool serve_one(struct nbd_worker *worker)
 {
     struct nbd_session *session = worker->session;
     struct nbd_request request;
@@ -85,12 +90,13 @@ static bool serve_one(struct nbd_worker *worker, bool *holding)
         return false;
     if (!nbd_execute_receives(&request) && give_away(session)) {
         platter_mutex_unlock(&session->receive_lock);
-        *holding = false;
+        worker->receiving = false;
     }
+    worker->waited = 0;
     began = nbd_clock_us();
     fine = nbd_execute(worker, &request);
-    note_duration(session, &request, nbd_clock_us() - began);
-    if (fine && (!*holding || worker->used - worker->first >= SEND_AT))
+    note_duration(session, &request, nbd_clock_us() - began - worker->waited);
+    if (fine && (!worker->receiving || worker->used - worker->first >= SEND_AT))
         fine = nbd_flush_answers(worker);
     return fine;
 }
@@ -98,26 +104,25 @@ static bool serve_one(struct nbd_worker *worker, bool *holding)
 static void serve(struct nbd_session *session)
 {
     struct nbd_worker worker;
-    bool holding = false;
 
     if (nbd_worker_init(&worker, session)) {
         for (;;) {
-            if (!holding) {
+            if (!worker.receiving) {
                 atomic_fetch_add(&session->waiting, 1);
                 platter_mutex_lock(&session->receive_lock);
                 atomic_fetch_sub(&session->waiting, 1);
-                holding = true;
+                worker.receiving = true;
             }
             if (atomic_load(&session->ended))
                 break;
-            if (!serve_one(&worker, &holding)) {
+            if (!serve_one(&worker)) {
                 nbd_session_end(session);
                 break;
             }
         }
         /* After DISC, what was answered before is still owed. */
         nbd_flush_answers(&worker);
-        if (holding)
+        if (worker.receiving)
             platter_mutex_unlock(&session->receive_lock);
     }
     nbd_worker_destroy(&worker);

@@ -43,7 +43,7 @@ struct nbd_session {
     struct platter_mutex send_lock;
     atomic_bool ended;
     atomic_uint waiting;   /* threads that want receive_lock */
-    atomic_uint slow;      /* requests for which the block still counts as slow */
+    atomic_uint slow;      /* how slow the block was lately; see note_duration() */
     unsigned helper_count; /* under receive_lock */
     struct platter_thread *helpers[NBD_MAX_THREADS];
 };
@@ -59,6 +59,8 @@ struct nbd_request {
 /* What each thread of a session has for itself. */
 struct nbd_worker {
     struct nbd_session *session;
+    bool receiving;   /* holds receive_lock */
+    uint64_t waited;  /* microseconds of this request that went into sending: not the block's fault */
     uint8_t *answers; /* NBD_ANSWER_ROOM, page-aligned */
     size_t first;     /* answers not yet sent are at [first, used) */
     size_t used;
@@ -92,6 +94,8 @@ bool nbd_worker_need_payload(struct nbd_worker *worker);
 bool nbd_flush_answers(struct nbd_worker *worker);
 /* The same with send_lock held by the caller. */
 bool nbd_flush_answers_locked(struct nbd_worker *worker);
+/* What the stream has loaded, with send_lock held by the caller. */
+bool nbd_send_loaded(struct nbd_worker *worker, size_t length);
 /* Room for `length` bytes behind what was gathered, at most NBD_ANSWER_ROOM less a page; NULL: the client is gone. */
 uint8_t *nbd_answer_room(struct nbd_worker *worker, size_t length);
 bool nbd_answer_ok(struct nbd_worker *worker, const struct nbd_request *request);

@@ -11,12 +11,20 @@
 #define NBD_RECEIVE_BUFFER_SIZE (64u << 10)
 
 struct nbd_stream;
+struct platter_location;
 
 struct nbd_stream_ops {
     /* Waits for something; bytes received, at most `length`; 0 at the end, on an error and past the deadline. */
     size_t (*receive)(struct nbd_stream *stream, void *buffer, size_t length);
     /* Sends all, waiting as long as it takes. False: the client is gone, or the deadline has passed. */
     bool (*send)(struct nbd_stream *stream, const void *data, size_t length);
+    /*
+     * Both NULL where the system has nothing of the kind. load takes hold of up to `length` bytes of a file without
+     * copying them: how many it got, 0 if they must be read after all. send_loaded sends as many as were loaded, all of
+     * them, next. Only by whoever may receive.
+     */
+    size_t (*load)(struct nbd_stream *stream, const struct platter_location *location, size_t length);
+    bool (*send_loaded)(struct nbd_stream *stream, size_t length);
     /* Milliseconds from now after which receive and send give up; 0: never. Not while another thread is inside. */
     void (*deadline)(struct nbd_stream *stream, uint32_t ms);
     /* Makes receive and send return at once in every thread, now and later. */

@@ -65,7 +65,8 @@ static void script_cut(struct nbd_stream *stream)
     script->left[0] = script->left[1] = 0;
 }
 
-static const struct nbd_stream_ops script_ops = {script_receive, script_send, script_deadline, script_cut};
+static const struct nbd_stream_ops script_ops = {
+    .receive = script_receive, .send = script_send, .deadline = script_deadline, .cut = script_cut};
 
 static uint8_t *put_option(uint8_t *at, uint32_t number, const void *data, uint32_t length)
 {

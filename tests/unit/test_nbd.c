@@ -165,6 +165,96 @@ static void a_failing_read_is_told_with_place_and_cause(void **state)
     free(buffer);
 }
 
+/* A file's bytes take another way: from the system's cache to the socket. Writes 4 MiB with a short last sector. */
+static struct platter_image *open_file(char *path)
+{
+    struct platter_image *image = NULL;
+    uint8_t *data = malloc(SIZE);
+    FILE *file;
+
+    assert_non_null(data);
+    for (size_t i = 0; i < SIZE; i++)
+        data[i] = (uint8_t)(i / 512 + i);
+    strcpy(path, "/tmp/platter-nbd-file.XXXXXX");
+    file = fdopen(mkstemp(path), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, SIZE - 100, file), SIZE - 100);
+    assert_int_equal(fclose(file), 0);
+    free(data);
+    assert_int_equal(platter_image_open(path, NULL, &image, NULL), PLATTER_OK);
+    return image;
+}
+
+static void reads_of_a_file_equal_it(void **state)
+{
+    static const uint32_t lengths[] = {32768, 65537, 256 * KIB - 1, 256 * KIB, 256 * KIB + 1, MIB + 7};
+    uint8_t *want = malloc(SIZE), *got = malloc(SIZE);
+    struct platter_image *image;
+    struct nbd_rig rig;
+    char path[64];
+    int fd;
+
+    (void)state;
+    assert_true(want && got);
+    image = open_file(path);
+    assert_int_equal(platter_block_read(platter_image_block(image), want, SIZE, 0, NULL), PLATTER_OK);
+    nbd_rig_start(&rig, platter_block_ref(platter_image_block(image)), NULL);
+    fd = nbd_open(&rig, NBD_STRUCTURED);
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+        for (uint64_t offset = 0; offset < SIZE - lengths[i]; offset += 300001) {
+            memset(got, 0xee, lengths[i]);
+            nbd_request(fd, NBD_CMD_READ, 0, offset, offset, lengths[i]);
+            assert_int_equal(nbd_structured_read(fd, offset, offset, lengths[i], got), 0);
+            assert_memory_equal(got, want + offset, lengths[i]);
+        }
+    /* Up to the padding behind the file's end. */
+    nbd_request(fd, NBD_CMD_READ, 0, 1, SIZE - MIB, MIB);
+    assert_int_equal(nbd_structured_read(fd, 1, SIZE - MIB, MIB, got), 0);
+    assert_memory_equal(got, want + SIZE - MIB, MIB);
+    /* A file that became shorter is an error, not a hang. */
+    assert_int_equal(truncate(path, MIB + 4096), 0);
+    nbd_request(fd, NBD_CMD_READ, NBD_CMD_FLAG_DF, 2, MIB, 64 * KIB);
+    assert_int_equal(nbd_structured_read(fd, 2, MIB, 64 * KIB, got), NBD_EIO);
+    nbd_request(fd, NBD_CMD_READ, 0, 3, 0, MIB);
+    assert_int_equal(nbd_structured_read(fd, 3, 0, MIB, got), 0);
+    nbd_close(fd);
+    nbd_rig_stop(&rig);
+    platter_image_close(image);
+    unlink(path);
+    free(got);
+    free(want);
+}
+
+static void a_client_killed_in_mid_read_of_a_file_takes_nothing_with_it(void **state)
+{
+    struct platter_image *image;
+    struct nbd_rig rig;
+    char path[64];
+    int fd;
+
+    (void)state;
+    image = open_file(path);
+    nbd_rig_start(&rig, platter_block_ref(platter_image_block(image)), NULL);
+    for (unsigned i = 0; i < 20; i++) {
+        fd = nbd_open(&rig, NBD_STRUCTURED);
+        for (uint64_t request = 0; request < 4; request++)
+            nbd_request(fd, NBD_CMD_READ, 0, request, 0, 2 * MIB);
+        nbd_sleep(i / 2);
+        /* Still there, but deaf: that is EPIPE, not ECONNRESET. */
+        if (i % 2)
+            assert_int_equal(shutdown(fd, SHUT_RD), 0);
+        nbd_sleep(i % 2);
+        nbd_close(fd);
+    }
+    fd = nbd_open(&rig, NBD_STRUCTURED);
+    nbd_request(fd, NBD_CMD_FLUSH, 0, 1, 0, 0);
+    assert_int_equal(nbd_structured_reply(fd, 1, NULL), 0);
+    nbd_close(fd);
+    nbd_rig_stop(&rig);
+    platter_image_close(image);
+    unlink(path);
+}
+
 static void holes_are_told_not_sent(void **state)
 {
     struct platter_block *block = memory_block_create_sparse(64 * MIB, 512, ALL_CAPS);
@@ -223,9 +313,11 @@ static void requests_wait_for_a_slow_disk_together(void **state)
     nbd_rig_start(&rig, patterned(0), NULL);
     delay(rig.block, MEMORY_READ, 100);
     fd = nbd_open(&rig, NBD_STRUCTURED);
-    /* The first one shows the server what the disk is like. */
-    nbd_request(fd, NBD_CMD_READ, 0, 0, 0, 512);
-    assert_int_equal(nbd_structured_read(fd, 0, 0, 512, buffer), 0);
+    /* The first ones show the server what the disk is like. */
+    for (uint64_t i = 0; i < 3; i++) {
+        nbd_request(fd, NBD_CMD_READ, 0, i, 0, 512);
+        assert_int_equal(nbd_structured_read(fd, i, 0, 512, buffer), 0);
+    }
     began = nbd_milliseconds();
     for (uint64_t i = 0; i < 8; i++)
         nbd_request(fd, NBD_CMD_READ, 0, 7, i * 512, 512);
@@ -668,6 +760,8 @@ int main(void)
         cmocka_unit_test(reads_equal_the_disk_in_both_styles),
         cmocka_unit_test(a_burst_of_small_reads_is_answered_one_by_one),
         cmocka_unit_test(a_failing_read_is_told_with_place_and_cause),
+        cmocka_unit_test(reads_of_a_file_equal_it),
+        cmocka_unit_test(a_client_killed_in_mid_read_of_a_file_takes_nothing_with_it),
         cmocka_unit_test(holes_are_told_not_sent),
         cmocka_unit_test(requests_wait_for_a_slow_disk_together),
         cmocka_unit_test(writes_of_all_sizes_arrive),
