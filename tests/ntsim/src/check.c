@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* The rules that are checked at every call, planted faults, and how a broken rule is told. */
+#include "internal.h"
+#include <stdarg.h>
+#include <unistd.h>
+
+static char LogRing[16384];
+static size_t LogUsed;
+
+VOID SimLog(const char *Text, size_t Bytes)
+{
+    if (Sim.Options.Verbose)
+        fprintf(stderr, "# %.*s", (int)Bytes, Text);
+    if (Bytes > sizeof(LogRing) / 2)
+        Bytes = sizeof(LogRing) / 2;
+    if (LogUsed + Bytes > sizeof(LogRing)) {
+        memmove(LogRing, LogRing + sizeof(LogRing) / 2, LogUsed - sizeof(LogRing) / 2);
+        LogUsed -= sizeof(LogRing) / 2;
+    }
+    memcpy(LogRing + LogUsed, Text, Bytes);
+    LogUsed += Bytes;
+}
+
+VOID SimNote(const char *Format, ...)
+{
+    char text[400];
+    va_list list;
+    int n;
+
+    va_start(list, Format);
+    n = vsnprintf(text, sizeof(text), Format, list);
+    va_end(list);
+    if (n > 0)
+        SimLog(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
+}
+
+void __attribute__((weak)) __sanitizer_print_stack_trace(void);
+
+VOID SimBug(const char *Format, ...)
+{
+    va_list list;
+
+    fflush(stdout);
+    fprintf(stderr, "\nnot ok - %s # ntsim: ", Sim.TestName ? Sim.TestName : "?");
+    va_start(list, Format);
+    vfprintf(stderr, Format, list);
+    va_end(list);
+    fprintf(stderr, "\n# seed %llu (NTSIM_SEED=%llu replays), simulated time %llu ms, thread %s\n",
+            (unsigned long long)Sim.Options.Seed, (unsigned long long)Sim.Options.Seed,
+            (unsigned long long)(Sim.Now / 10000), Sim.Current ? Sim.Current->Name : "?");
+    SimDescribeThreads();
+    if (LogUsed) {
+        fputs("# the driver's last words:\n# ", stderr);
+        for (size_t i = LogUsed > 4000 ? LogUsed - 4000 : 0; i < LogUsed; i++) {
+            fputc(LogRing[i], stderr);
+            if (LogRing[i] == '\n' && i + 1 < LogUsed)
+                fputs("# ", stderr);
+        }
+        fputc('\n', stderr);
+    }
+    if (__sanitizer_print_stack_trace)
+        __sanitizer_print_stack_trace();
+    fflush(stderr);
+    if (getenv("NTSIM_ABORT"))
+        abort();
+    _exit(99);
+}
+
+VOID SimTestName(const char *Name)
+{
+    Sim.TestName = Name;
+}
+
+VOID SimEnter(const char *Routine, KIRQL MaxIrql)
+{
+    PSIM_THREAD me = Sim.Current;
+
+    if (!me)
+        SimBug("%s called outside the simulation", Routine);
+    if (me->Irql > MaxIrql)
+        SimBug("%s called at IRQL %u, allowed up to %u", Routine, me->Irql, MaxIrql);
+    if (me->LockCount && MaxIrql < DISPATCH_LEVEL)
+        SimBug("%s called with a spin lock held", Routine);
+    SimYield();
+}
+
+BOOLEAN SimFault(const char *Routine)
+{
+    if (Sim.Current->Depth)
+        return FALSE;
+    Sim.FaultSeen++;
+    if (!Sim.FaultAt || Sim.FaultSeen != Sim.FaultAt)
+        return FALSE;
+    Sim.FaultFired = TRUE;
+    SimNote("ntsim: planted fault %u in %s\n", Sim.FaultSeen, Routine);
+    return TRUE;
+}
+
+VOID SimFaultArm(ULONG Nth)
+{
+    Sim.FaultAt = Nth;
+    Sim.FaultSeen = 0;
+    Sim.FaultFired = FALSE;
+}
+
+BOOLEAN SimFaultFired(VOID)
+{
+    return Sim.FaultFired;
+}
+
+ULONG SimFaultCalls(VOID)
+{
+    return Sim.FaultSeen;
+}
+
+VOID SimCallBegin(SIM_CALLOUT *Callout, BOOLEAN Foreign)
+{
+    PSIM_THREAD me = Sim.Current;
+
+    Callout->Depth = me->Depth;
+    Callout->Irql = me->Irql;
+    Callout->LockCount = me->LockCount;
+    Callout->Critical = me->Critical;
+    Callout->Mutexes = me->Mutexes;
+    me->Depth = Foreign ? 0 : me->Depth + 1;
+}
+
+VOID SimCallEnd(const SIM_CALLOUT *Callout, const char *What)
+{
+    PSIM_THREAD me = Sim.Current;
+
+    if (me->LockCount != Callout->LockCount)
+        SimBug("%s returned with %u spin locks held, entered with %u", What, me->LockCount, Callout->LockCount);
+    if (me->Irql != Callout->Irql)
+        SimBug("%s returned at IRQL %u, entered at %u", What, me->Irql, Callout->Irql);
+    if (me->Critical != Callout->Critical)
+        SimBug("%s returned with critical regions %u, entered with %u", What, me->Critical, Callout->Critical);
+    if (me->Mutexes != Callout->Mutexes)
+        SimBug("%s returned with %u mutexes or resources held, entered with %u", What, me->Mutexes, Callout->Mutexes);
+    me->Depth = Callout->Depth;
+}
+
+/* "KeWaitForSingleObject" (WDK): PASSIVE or APC level, or DISPATCH with a timeout of zero and no arbitrary thread. */
+VOID SimCheckWaitAllowed(const char *Routine, BOOLEAN Blocking)
+{
+    PSIM_THREAD me = Sim.Current;
+
+    if (me->Irql > DISPATCH_LEVEL || (Blocking && me->Irql > APC_LEVEL))
+        SimBug("%s would wait at IRQL %u", Routine, me->Irql);
+    if (Blocking && me->LockCount)
+        SimBug("%s would wait with a spin lock held", Routine);
+    if (Blocking && me->NoWait && !me->Depth)
+        SimBug("%s would wait, which is forbidden here: %s", Routine, me->NoWait);
+}

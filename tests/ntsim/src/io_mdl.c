@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MDLs. A mapping is a copy of the caller's bytes in a block of its own, written back and freed when the IRP is done:
+ * so ASan sees a driver that runs over its end or uses it too late. With SharedBuffers it is the caller's bytes.
+ */
+#include "internal.h"
+
+typedef struct _MDL_FACTS {
+    void *User;
+    void *Copy;
+    BOOLEAN Locked;  /* by the I/O manager: maps the user's bytes */
+    BOOLEAN Foreign; /* by IoAllocateMdl of the driver */
+} MDL_FACTS;
+
+static SIM_MAP Mdls;
+static ULONG ForeignLive;
+
+static PMDL NewMdl(void *va, ULONG bytes, BOOLEAN foreign)
+{
+    size_t size = sizeof(MDL) + ADDRESS_AND_SIZE_TO_SPAN_PAGES(va, bytes) * sizeof(PFN_NUMBER);
+    PMDL mdl = calloc(1, size);
+    MDL_FACTS *facts = calloc(1, sizeof(*facts));
+
+    MmInitializeMdl(mdl, va, bytes);
+    facts->User = va;
+    facts->Foreign = foreign;
+    SimMapSet(&Mdls, mdl, facts);
+    return mdl;
+}
+
+PMDL SimMdlCreate(void *User, ULONG Bytes, BOOLEAN DeviceReads)
+{
+    PMDL mdl = NewMdl(User, Bytes, FALSE);
+    MDL_FACTS *facts = SimMapGet(&Mdls, mdl);
+
+    facts->Locked = TRUE;
+    mdl->MdlFlags |= MDL_PAGES_LOCKED | (DeviceReads ? 0 : MDL_WRITE_OPERATION);
+    return mdl;
+}
+
+VOID SimMdlRelease(PMDL Mdl, BOOLEAN CopyOut)
+{
+    MDL_FACTS *facts = SimMapGet(&Mdls, Mdl);
+
+    if (facts->Copy) {
+        /* Byte by byte: memcpy is ThreadSanitizer's, and would call the user's side a racing thread. */
+        if (CopyOut)
+            for (ULONG i = 0; i < Mdl->ByteCount; i++)
+                ((volatile UCHAR *)facts->User)[i] = ((UCHAR *)facts->Copy)[i];
+        free(facts->Copy);
+    }
+    SimMapSet(&Mdls, Mdl, NULL);
+    free(facts);
+    free(Mdl);
+}
+
+PVOID NTAPI MmMapLockedPagesSpecifyCache(PMDL Mdl, KPROCESSOR_MODE AccessMode, MEMORY_CACHING_TYPE CacheType,
+                                         PVOID BaseAddress, ULONG BugCheckOnFailure, ULONG Priority)
+{
+    MDL_FACTS *facts;
+
+    (void)CacheType;
+    (void)BaseAddress;
+    (void)BugCheckOnFailure;
+    (void)Priority;
+    SIM_ENTER(DISPATCH_LEVEL);
+    facts = SimMapGet(&Mdls, Mdl);
+    if (!facts)
+        SimBug("%s of MDL %p, which is freed or none", __func__, (void *)Mdl);
+    if (AccessMode != KernelMode)
+        SimBug("%s for user mode is not modelled", __func__);
+    if (!(Mdl->MdlFlags & MDL_PAGES_LOCKED))
+        SimBug("%s of pages that are not locked", __func__);
+    if (Mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA)
+        SimBug("%s of an MDL that is mapped already", __func__);
+    if (SIM_FAULT())
+        return NULL;
+    if (Sim.Options.SharedBuffers) {
+        Mdl->MappedSystemVa = facts->User;
+    } else {
+        facts->Copy = malloc(Mdl->ByteCount);
+        for (ULONG i = 0; i < Mdl->ByteCount; i++)
+            ((UCHAR *)facts->Copy)[i] = ((volatile UCHAR *)facts->User)[i];
+        Mdl->MappedSystemVa = facts->Copy;
+    }
+    Mdl->MdlFlags |= MDL_MAPPED_TO_SYSTEM_VA;
+    return Mdl->MappedSystemVa;
+}
+
+PMDL NTAPI IoAllocateMdl(PVOID VirtualAddress, ULONG Length, BOOLEAN SecondaryBuffer, BOOLEAN ChargeQuota, PIRP Irp)
+{
+    PMDL mdl;
+
+    (void)ChargeQuota;
+    SIM_ENTER(DISPATCH_LEVEL);
+    if (SIM_FAULT())
+        return NULL;
+    mdl = NewMdl(VirtualAddress, Length, TRUE);
+    ForeignLive++;
+    if (Irp && !SecondaryBuffer)
+        Irp->MdlAddress = mdl;
+    return mdl;
+}
+
+VOID NTAPI IoFreeMdl(PMDL Mdl)
+{
+    MDL_FACTS *facts;
+
+    SIM_ENTER(DISPATCH_LEVEL);
+    facts = SimMapGet(&Mdls, Mdl);
+    if (!facts || !facts->Foreign)
+        SimBug("IoFreeMdl of %p, which the driver has not allocated or has freed", (void *)Mdl);
+    ForeignLive--;
+    SimMapSet(&Mdls, Mdl, NULL);
+    free(facts);
+    free(Mdl);
+}
+
+VOID NTAPI MmBuildMdlForNonPagedPool(PMDL Mdl)
+{
+    MDL_FACTS *facts;
+
+    SIM_ENTER(DISPATCH_LEVEL);
+    facts = SimMapGet(&Mdls, Mdl);
+    if (!facts)
+        SimBug("%s of %p, which is no MDL", __func__, (void *)Mdl);
+    Mdl->MappedSystemVa = facts->User;
+    Mdl->MdlFlags |= MDL_SOURCE_IS_NONPAGED_POOL;
+}
+
+ULONG SimMdlLive(VOID)
+{
+    if (!ForeignLive && Mdls.Used == Mdls.Dead)
+        SimMapClear(&Mdls);
+    return ForeignLive;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* What the two halves of the simulated Mount Manager share. */
+#ifndef NTSIM_MOUNT_H
+#define NTSIM_MOUNT_H
+
+#include "internal.h"
+#include <ntdddisk.h>
+#include <ntddstor.h>
+#include <ntddvol.h>
+#include <mountmgr.h>
+#include <mountdev.h>
+
+typedef struct _MOUNT_LINK {
+    char Name[64]; /* \DosDevices\X: or \??\Volume{...} */
+    struct _MOUNT_LINK *Next;
+} MOUNT_LINK;
+
+typedef struct _MOUNT_VOLUME {
+    char Symbolic[260]; /* the name it arrived by: interface link, or device name */
+    char Device[128];
+    UCHAR Id[256];
+    USHORT IdBytes;
+    BOOLEAN Manual, Removable;
+    char Suggested;
+    MOUNT_LINK *Links;
+    struct _MOUNT_VOLUME *Next;
+} MOUNT_VOLUME;
+
+/* A value of MountedDevices: a name, or "#..." that says "no letter", for a unique id. */
+typedef struct _MOUNT_VALUE {
+    char Name[80];
+    UCHAR Id[256];
+    USHORT IdBytes;
+    struct _MOUNT_VALUE *Next;
+} MOUNT_VALUE;
+
+extern MOUNT_VOLUME *MountVolumes;
+extern BOOLEAN MountNoAutoMount;
+
+VOID MountLock(VOID);
+VOID MountUnlock(VOID);
+BOOLEAN MountIsLetter(const char *name); /* \DosDevices\X: */
+char MountVolumeLetter(const MOUNT_VOLUME *volume);
+MOUNT_VOLUME *MountFind(const char *device);
+NTSTATUS MountQueryName(const char *name, char *device, size_t bytes); /* asks the device itself */
+NTSTATUS MountLinkAdd(MOUNT_VOLUME *volume, const char *name);         /* link, store, LINK_CREATED; lock held */
+VOID MountLinkRemove(MOUNT_VOLUME *volume, const char *name);          /* all three undone; lock held */
+VOID MountStoreNoLetter(const MOUNT_VOLUME *volume, BOOLEAN set);
+VOID MountStoreDelete(const char *name);
+NTSTATUS MountArrive(const char *symbolic, BOOLEAN manual);
+char MountNewLetter(MOUNT_VOLUME *volume); /* suggested first, then C to Z; 0: none free */
+
+#endif

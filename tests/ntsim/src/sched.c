@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler: one thread holds the baton, a generator says who gets it next. Threads are real, so that
+ * ThreadSanitizer tells them apart; the hand-over is a raw futex, which it does not take for synchronisation.
+ */
+#include "internal.h"
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A thread of the host; goes back to the pool when its simulated thread ends, as making one is dear to the fuzzers. */
+typedef struct _SIM_OS_THREAD {
+    int Work; /* futex: 1 when Thread is to be run */
+    PSIM_THREAD Thread;
+    struct _SIM_OS_THREAD *Next;
+} SIM_OS_THREAD;
+
+SIM_STATE Sim;
+static SIM_OS_THREAD *Parked;
+static _Thread_local PSIM_THREAD Self;
+
+static void FutexWait(int *word)
+{
+    for (;;) {
+        if (__atomic_exchange_n(word, 0, __ATOMIC_ACQUIRE) == 1)
+            return;
+        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+    }
+}
+
+static void FutexWake(int *word)
+{
+    __atomic_store_n(word, 1, __ATOMIC_RELEASE);
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+/* xorshift64*: small, and the same on every machine. */
+ULONG SimRandom(ULONG Bound)
+{
+    Sim.Random ^= Sim.Random >> 12;
+    Sim.Random ^= Sim.Random << 25;
+    Sim.Random ^= Sim.Random >> 27;
+    return Bound ? (ULONG)((Sim.Random * 0x2545F4914F6CDD1DULL) >> 32) % Bound : 0;
+}
+
+static PSIM_THREAD PickReady(void)
+{
+    PSIM_THREAD ready[SIM_SIZE(Sim.Threads)];
+    ULONG count = 0;
+
+    for (ULONG i = 0; i < Sim.ThreadCount; i++)
+        if (Sim.Threads[i]->State == SimReady)
+            ready[count++] = Sim.Threads[i];
+    if (!count)
+        return NULL;
+    return ready[Sim.Options.Seed ? SimRandom(count) : ++Sim.Turn % count];
+}
+
+static ULONG64 NextDeadline(void)
+{
+    ULONG64 next = SimNextTimer();
+
+    for (ULONG i = 0; i < Sim.ThreadCount; i++) {
+        PSIM_THREAD t = Sim.Threads[i];
+        if (t->State == SimBlocked && t->WaitUntil && (!next || t->WaitUntil < next))
+            next = t->WaitUntil;
+    }
+    return next;
+}
+
+static void AdvanceTo(ULONG64 time)
+{
+    if (Sim.Now < time)
+        Sim.Now = time;
+    for (ULONG i = 0; i < Sim.ThreadCount; i++) {
+        PSIM_THREAD t = Sim.Threads[i];
+        if (t->State == SimBlocked && t->WaitUntil && t->WaitUntil <= Sim.Now) {
+            t->WaitStatus = STATUS_TIMEOUT;
+            SimWake(t);
+        }
+    }
+    SimFireTimers();
+}
+
+static PSIM_THREAD PickNext(void)
+{
+    ULONG64 begin = Sim.Now;
+
+    for (;;) {
+        PSIM_THREAD next = PickReady();
+        ULONG64 time;
+        if (next)
+            return next;
+        time = NextDeadline();
+        if (!time)
+            SimBug("deadlock: no thread can ever run again");
+        if (time > begin + 24ull * 3600 * 10000000)
+            SimBug("nothing but timers has run for a day of simulated time");
+        AdvanceTo(time);
+    }
+}
+
+static void SwitchTo(PSIM_THREAD next)
+{
+    PSIM_THREAD me = Self;
+
+    if (next == me)
+        return;
+    Sim.Current = next;
+    FutexWake(&next->Go);
+    if (me->State != SimDone)
+        FutexWait(&me->Go);
+}
+
+VOID SimBlock(const char *Why, ULONG64 Until)
+{
+    PSIM_THREAD me = Sim.Current;
+
+    me->State = SimBlocked;
+    me->WaitWhy = Why;
+    me->WaitUntil = Until;
+    SwitchTo(PickNext());
+    me->WaitWhy = NULL;
+    me->WaitUntil = 0;
+}
+
+VOID SimWake(PSIM_THREAD Thread)
+{
+    if (Thread->State == SimBlocked)
+        Thread->State = SimReady;
+}
+
+VOID SimYieldNow(VOID)
+{
+    Sim.Now += 10;
+    SwitchTo(PickReady());
+}
+
+VOID SimYield(VOID)
+{
+    if (!Sim.SwitchMean || --Sim.SwitchIn > 0)
+        return;
+    Sim.SwitchIn = (LONG)SimRandom(2 * Sim.SwitchMean) + 1;
+    if (Sim.Options.TimeJumps && SimRandom(32) == 0) {
+        ULONG64 time = NextDeadline();
+        if (time)
+            AdvanceTo(time);
+    }
+    SimYieldNow();
+}
+
+/* The compiler calls this at each branch of the driver (tests/ntsim/CMakeLists.txt): with a seed, threads switch there. */
+void __sanitizer_cov_trace_pc(void);
+void __sanitizer_cov_trace_pc(void)
+{
+    if (Sim.SwitchMean && Self && Self == Sim.Current && !Self->Depth)
+        SimYield();
+}
+
+static void RunThread(PSIM_THREAD me)
+{
+    Self = me;
+    FutexWait(&me->Go);
+    SIM_ACQUIRE(me);
+    if (!setjmp(me->Exit)) {
+        me->Entry(me->Context);
+    }
+    if (me->LockCount || me->Irql != PASSIVE_LEVEL)
+        SimBug("thread %s ends at IRQL %u with %u spin locks held", me->Name, me->Irql, me->LockCount);
+    if (me->Critical || me->Mutexes)
+        SimBug("thread %s ends in a critical region or with %u mutexes held", me->Name, me->Mutexes);
+    SIM_RELEASE(me);
+    me->State = SimDone;
+    me->Header.SignalState = 1;
+    for (ULONG i = 0; i < Sim.ThreadCount; i++)
+        if (Sim.Threads[i] == me)
+            Sim.Threads[i] = Sim.Threads[--Sim.ThreadCount];
+    SimWakeWaiters(me);
+}
+
+static void *OsThread(void *context)
+{
+    SIM_OS_THREAD *os = context;
+
+    for (;;) {
+        PSIM_THREAD me;
+        FutexWait(&os->Work);
+        me = os->Thread;
+        RunThread(me);
+        /* Parked before the baton goes: whoever runs next may want it, and then only sets Work. */
+        os->Thread = NULL;
+        os->Next = Parked;
+        Parked = os;
+        {
+            PSIM_THREAD next = PickNext();
+            Sim.Current = next;
+            Self = NULL;
+            SimThreadRelease(me);
+            FutexWake(&next->Go);
+        }
+    }
+    return NULL;
+}
+
+PSIM_THREAD SimThreadStart(PSIM_PROCESS Process, const char *Name, BOOLEAN Service, void (*Entry)(void *),
+                           void *Context)
+{
+    PSIM_THREAD t = calloc(1, sizeof(*t));
+    SIM_OS_THREAD *os = Parked;
+
+    if (Sim.ThreadCount == SIM_SIZE(Sim.Threads))
+        SimBug("too many threads");
+    t->Header.Type = 6; /* ThreadObject, as KeWaitForSingleObject tells it */
+    InitializeListHead(&t->Header.WaitListHead);
+    t->Name = Name;
+    t->Entry = Entry;
+    t->Context = Context;
+    t->Process = t->HomeProcess = Process;
+    t->Service = Service;
+    t->References = 2; /* the running thread's and the caller's */
+    SIM_RELEASE(t);
+    if (os) {
+        Parked = os->Next;
+    } else {
+        pthread_t id;
+        pthread_attr_t attributes;
+        os = calloc(1, sizeof(*os));
+        pthread_attr_init(&attributes);
+        pthread_attr_setstacksize(&attributes, 1 << 20);
+        if (pthread_create(&id, &attributes, OsThread, os))
+            SimBug("the host makes no more threads");
+        pthread_attr_destroy(&attributes);
+        pthread_detach(id);
+    }
+    t->Os = os;
+    os->Thread = t;
+    Sim.Threads[Sim.ThreadCount++] = t;
+    FutexWake(&os->Work);
+    return t;
+}
+
+VOID SimThreadRelease(PSIM_THREAD Thread)
+{
+    if (--Thread->References == 0)
+        free(Thread);
+}
+
+VOID SimThreadExit(VOID)
+{
+    longjmp(Sim.Current->Exit, 1);
+}
+
+VOID SimUserReturn(VOID)
+{
+    PSIM_THREAD me = Sim.Current;
+
+    if (me->Killed && me->UserMode && !me->Depth)
+        SimThreadExit();
+}
+
+typedef struct _USER_START {
+    void (*Entry)(void *);
+    void *Context;
+} USER_START;
+
+static void UserThread(void *context)
+{
+    USER_START start = *(USER_START *)context;
+
+    free(context);
+    Sim.Current->UserMode = TRUE;
+    if (!Sim.Current->Killed)
+        start.Entry(start.Context);
+}
+
+PSIM_THREAD SimThreadCreate(PSIM_PROCESS Process, const char *Name, void (*Entry)(void *), void *Context)
+{
+    USER_START *start = malloc(sizeof(*start));
+
+    start->Entry = Entry;
+    start->Context = Context;
+    return SimThreadStart(Process, Name, FALSE, UserThread, start);
+}
+
+VOID SimThreadJoin(PSIM_THREAD Thread)
+{
+    PVOID object = Thread;
+
+    SimWaitObjects(1, &object, WaitAny, 0, Thread->Name);
+    SIM_ACQUIRE(Thread);
+    SimThreadRelease(Thread);
+}
+
+VOID SimSleep(ULONG Milliseconds)
+{
+    SimBlock("SimSleep", Sim.Now + 10000ull * Milliseconds + 1);
+    SimUserReturn();
+}
+
+ULONG64 SimMilliseconds(VOID)
+{
+    return Sim.Now / 10000;
+}
+
+VOID SimSchedStart(VOID)
+{
+    static const ULONG means[] = {1, 2, 5, 20, 100, 1000};
+    PSIM_THREAD main = calloc(1, sizeof(*main));
+
+    main->Header.Type = 6;
+    InitializeListHead(&main->Header.WaitListHead);
+    main->Name = "test";
+    main->References = 1;
+    Self = Sim.Current = Sim.Main = main;
+    Sim.Threads[0] = main;
+    Sim.ThreadCount = 1;
+    Sim.Now = 0;
+    Sim.Random = Sim.Options.Seed * 0x9E3779B97F4A7C15ULL + 0x1234567;
+    Sim.SwitchMean = Sim.Options.Seed ? means[SimRandom(SIM_SIZE(means))] : 0;
+    Sim.SwitchIn = 1;
+}
+
+VOID SimSchedStop(VOID)
+{
+    for (ULONG i = 0; i < Sim.ThreadCount; i++)
+        if (Sim.Threads[i] != Sim.Main)
+            SimBug("thread %s still runs at the end", Sim.Threads[i]->Name);
+    Sim.ThreadCount = 0;
+    Self = Sim.Current = NULL;
+    free(Sim.Main);
+    Sim.Main = NULL;
+}
+
+VOID SimSettle(VOID)
+{
+    /* Lowest of all: while anybody else can run, or a worker has something in hand, it does. */
+    for (;;) {
+        BOOLEAN busy = FALSE;
+        for (ULONG i = 0; i < Sim.ThreadCount; i++)
+            if (Sim.Threads[i] != Sim.Current && Sim.Threads[i]->State == SimReady)
+                busy = TRUE;
+        if (!busy && SimWorkIdle() && SimPnpIdle())
+            return;
+        SimBlock("SimSettle", Sim.Now + 10000);
+    }
+}
+
+VOID SimDescribeThreads(VOID)
+{
+    for (ULONG i = 0; i < Sim.ThreadCount; i++) {
+        PSIM_THREAD t = Sim.Threads[i];
+        fprintf(stderr, "#   %s%s: %s%s%s, IRQL %u, %u spin locks\n", t == Sim.Current ? "* " : "  ", t->Name,
+                t->State == SimReady ? "runs" : "waits", t->WaitWhy ? " for " : "", t->WaitWhy ? t->WaitWhy : "",
+                t->Irql, t->LockCount);
+    }
+}
