@@ -29,13 +29,13 @@ static bool print_volumes(const struct platter_volume_info *volumes, size_t coun
         (void)snprintf(part, sizeof(part), "%u", (unsigned)info->partition_number);
         (void)snprintf(process, sizeof(process), "%u", (unsigned)info->owner_process_id);
         cli_narrow_field(info->image_name, PLATTER_IMAGE_NAME_CHARS, image, sizeof(image));
-        cli_table_row(
-            &table, (const char *const[]){id, info->letter ? cli_letter_text(info->letter, letter) : "-",
-                                          cli_size_text(info->length_bytes, size), info->partition_number ? part : "-",
-                                          info->flags & PLATTER_VOLUME_READ_ONLY ? "read-only" : "read-write",
-                                          cli_route_text(info->route), cli_state_name(info->state), process,
-                                          cli_size_text(info->read_bytes, in), cli_size_text(info->written_bytes, out),
-                                          image[0] ? image : "(of another user)"});
+        cli_table_row(&table, (const char *const[]){
+                                  id, info->letter ? cli_letter_text(info->letter, letter) : "-",
+                                  cli_size_text(info->length_bytes, size), info->partition_number ? part : "-",
+                                  info->flags & PLATTER_VOLUME_READ_ONLY ? "read-only" : "read-write",
+                                  info->route == PLATTER_ROUTE_NONE ? "-" : cli_route_text(info->route),
+                                  cli_state_name(info->state), process, cli_size_text(info->read_bytes, in),
+                                  cli_size_text(info->written_bytes, out), image[0] ? image : "(of another user)"});
     }
     return cli_table_print(&table, 0);
 }

@@ -219,6 +219,6 @@ enum platter_result cli_devices_remove(bool *restart, struct platter_error *err)
 
 void cli_inf_forget(const wchar_t *name)
 {
-    if (name[0])
-        (void)SetupUninstallOEMInfW(name, SUOI_FORCEDELETE, NULL);
+    /* Wine does not say which it was, and keeps the name. */
+    (void)SetupUninstallOEMInfW(name[0] ? name : L"platter.inf", SUOI_FORCEDELETE, NULL);
 }

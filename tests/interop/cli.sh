@@ -48,6 +48,27 @@ refuses "an unknown format" 2 "want one of .*vhd" "$platter" info disk.img --for
 check "usage errors in JSON" json 's == 2 and j["error"]["code"] == 2 and j["error"]["name"] == "usage"' "$platter" inof --json
 check "an error is one line" sh -c "[ \$('$platter' info nothing 2>&1 | wc -l) = 1 ]"
 
+# ---- Papers
+in_manual() {
+    for option in $(for c in info convert verify serve; do "$platter" $c --help; done | sed -n 's/^  --\([a-z-]*\).*/\1/p' | sort -u); do
+        grep -q -- "^\.It Fl \\\\-$option\( \|\$\)" "$root/docs/platter.1" || { echo "--$option is not in the manual"; return 1; }
+    done
+}
+check "every option is in the manual" in_manual
+statuses_told() {
+    sed -n 's/^    PLATTER_\(E_\)\{0,1\}\([A-Z_]*\) = \([0-9]*\),.*/\3 \L\2/p' "$root/include/platter/engine.h" >statuses
+    [ "$(wc -l <statuses)" -ge 18 ] || { cat statuses; return 1; }
+    while read -r number name; do
+        grep -q "^| $number | \`$name\` |" "$root/docs/cli.md" || { echo "docs/cli.md lacks $number $name"; return 1; }
+    done <statuses
+}
+check "every exit status is in docs/cli.md" statuses_told
+if command -v mandoc >/dev/null; then
+    check "the manual is clean" sh -c "! mandoc -Tlint -Wstyle '$root/docs/platter.1' | grep -v 'makewhatis'"
+else
+    skip "the manual is clean" "mandoc is not installed"
+fi
+
 # ---- info
 same_as_sfdisk() { # IMAGE SECTOR-SIZE
     sfdisk --json "$1" >sfdisk.json && "$platter" info --json "$1" >info.json && python3 - "$2" <<-'END'
