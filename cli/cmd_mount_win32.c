@@ -5,6 +5,7 @@
 #include "control_win32.h"
 #include "image.h"
 #include "mount_win32.h"
+#include "session_win32.h"
 #include "text.h"
 
 #include <windows.h>
@@ -171,8 +172,10 @@ static enum platter_result serve_reported(struct cli_mount *mount, const char *n
     cli_mount_json(report, mount);
     if (!cli_reporter_send(&reporter, report))
         cli_mount_dismount(mount); /* nobody knows of the drives: they were not waited for */
+    cli_session_watch(interrupted, mount);
     (void)platter_provider_wait(mount->provider, 0);
     result = cli_mount_end(mount, err);
+    cli_session_done();
 done:
     json_decref(report);
     return result;
@@ -213,12 +216,12 @@ enum platter_result cli_mount(const struct cli_arguments *arguments, struct cli_
         reply->hint = "choose another letter, or leave '--letter' away";
     if (result != PLATTER_OK)
         goto done;
+    /* Those who serve leave *mount to the end of the process: a handler's thread may still look at it. */
     if (number)
-        result = serve_reported(mount, number, reply, err);
-    else if (cli_option_given(arguments, "foreground"))
-        result = serve_here(mount, reply, err);
-    else
-        result = mount_behind(arguments, mount, reply, err);
+        return serve_reported(mount, number, reply, err);
+    if (cli_option_given(arguments, "foreground"))
+        return serve_here(mount, reply, err);
+    result = mount_behind(arguments, mount, reply, err);
 done:
     free(mount);
     return result;
