@@ -49,11 +49,9 @@ static bool reply(struct nbd_session *session, const struct option *option, uint
     at = nbd_put32(at, option->number);
     at = nbd_put32(at, type);
     at = nbd_put32(at, (uint32_t)(head_length + text_length));
-    if (head_length)
-        memcpy(at, head, head_length);
-    if (text_length)
-        memcpy(at + head_length, text, text_length);
-    return send_all(session, buffer, NBD_OPTION_REPLY_HEADER_SIZE + head_length + text_length);
+    at = nbd_put_bytes(at, head, head_length);
+    at = nbd_put_bytes(at, text, text_length);
+    return send_all(session, buffer, (size_t)(at - buffer));
 }
 
 static enum next acknowledge(struct nbd_session *session, const struct option *option)
@@ -157,8 +155,7 @@ static enum next option_list(struct nbd_session *session, const struct option *o
     head = malloc(4 + name_length);
     if (!head)
         return NEXT_HANG_UP;
-    nbd_put32(head, (uint32_t)name_length);
-    memcpy(head + 4, export->name, name_length);
+    nbd_put_bytes(nbd_put32(head, (uint32_t)name_length), export->name, name_length);
     sent = reply(session, option, NBD_REP_SERVER, head, 4 + name_length, export->description);
     free(head);
     return sent ? acknowledge(session, option) : NEXT_HANG_UP;

@@ -148,10 +148,9 @@ bool nbd_answer_error(struct nbd_worker *worker, const struct nbd_request *reque
                               at_offset ? NBD_REPLY_TYPE_ERROR_OFFSET : NBD_REPLY_TYPE_ERROR, length);
     at = nbd_put32(at, (uint32_t)error);
     at = nbd_put16(at, text_length);
-    if (text_length)
-        memcpy(at, text, text_length);
+    at = nbd_put_bytes(at, text, text_length);
     if (at_offset)
-        nbd_put64(at + text_length, offset);
+        nbd_put64(at, offset);
     worker->used += NBD_CHUNK_HEADER_SIZE + length;
     return true;
 }

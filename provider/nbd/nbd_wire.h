@@ -3,7 +3,9 @@
 #ifndef PLATTER_NBD_WIRE_H
 #define PLATTER_NBD_WIRE_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define NBD_MAGIC 0x4e42444d41474943ull        /* "NBDMAGIC" */
 #define NBD_OPTION_MAGIC 0x49484156454f5054ull /* "IHAVEOPT" */
@@ -101,6 +103,13 @@ enum nbd_error {
     NBD_ENOSPC = 28,
     NBD_EOVERFLOW = 75,
 };
+
+static inline uint8_t *nbd_put_bytes(uint8_t *at, const void *bytes, size_t length)
+{
+    if (length > 0)
+        memcpy(at, bytes, length);
+    return at + length;
+}
 
 static inline uint8_t *nbd_put16(uint8_t *at, uint32_t value)
 {

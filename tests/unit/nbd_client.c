@@ -12,6 +12,30 @@
 
 #define PATIENCE_MS 10000
 
+struct platter_block *nbd_patterned_disk(uint32_t caps)
+{
+    struct platter_block *block = memory_block_create(NBD_RIG_DISK, 512, caps);
+    uint8_t *data = memory_block_data(block);
+
+    for (size_t i = 0; i < NBD_RIG_DISK; i++)
+        data[i] = (uint8_t)(i / 512 + i);
+    return block;
+}
+
+void nbd_fail_disk_at(struct platter_block *block, uint32_t operations, uint64_t offset, enum platter_result result)
+{
+    struct memory_fault fault = {operations, offset, 1, result, 0, 0, 0};
+
+    memory_block_add_fault(block, &fault);
+}
+
+void nbd_delay_disk(struct platter_block *block, uint32_t operations, unsigned ms)
+{
+    struct memory_fault fault = {operations, 0, 0, PLATTER_OK, ms, 0, 0};
+
+    memory_block_add_fault(block, &fault);
+}
+
 static void *run_server(void *context)
 {
     struct nbd_rig *rig = (struct nbd_rig *)context;

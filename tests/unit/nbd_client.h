@@ -21,6 +21,15 @@
 #define KIB 1024u
 #define MIB (1024u * 1024u)
 
+#define NBD_RIG_DISK (4 * MIB)
+#define NBD_RIG_CAPS (PLATTER_CAP_WRITE | PLATTER_CAP_DISCARD | PLATTER_CAP_MAP)
+
+/* A disk of NBD_RIG_DISK bytes, each of which tells where it lies. */
+struct platter_block *nbd_patterned_disk(uint32_t caps);
+/* Operations (enum memory_operation) that touch the byte at `offset` fail. */
+void nbd_fail_disk_at(struct platter_block *block, uint32_t operations, uint64_t offset, enum platter_result result);
+void nbd_delay_disk(struct platter_block *block, uint32_t operations, unsigned ms);
+
 struct nbd_rig {
     struct platter_block *block; /* the rig's own reference */
     struct platter_nbd_server *server;

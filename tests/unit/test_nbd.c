@@ -1,41 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The NBD server over a disk that fails and stalls on request. */
+/* What the NBD server answers: over a disk in memory that fails and stalls on request, and over a file. */
 #include "nbd_client.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../../engine/bytes.h"
 
-#define ALL_CAPS (PLATTER_CAP_WRITE | PLATTER_CAP_DISCARD | PLATTER_CAP_MAP)
-#define SIZE (4 * MIB)
-
-/* A disk whose every byte tells where it lies. */
-static struct platter_block *patterned(uint32_t caps)
-{
-    struct platter_block *block = memory_block_create(SIZE, 512, caps);
-    uint8_t *data = memory_block_data(block);
-
-    for (size_t i = 0; i < SIZE; i++)
-        data[i] = (uint8_t)(i / 512 + i);
-    return block;
-}
-
-static void fail_at(struct platter_block *block, uint32_t operations, uint64_t offset, enum platter_result result)
-{
-    struct memory_fault fault = {operations, offset, 1, result, 0, 0, 0};
-
-    memory_block_add_fault(block, &fault);
-}
-
-static void delay(struct platter_block *block, uint32_t operations, unsigned ms)
-{
-    struct memory_fault fault = {operations, 0, 0, PLATTER_OK, ms, 0, 0};
-
-    memory_block_add_fault(block, &fault);
-}
+#define SIZE NBD_RIG_DISK
+#define ALL_CAPS NBD_RIG_CAPS
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
 
@@ -50,7 +23,7 @@ static void reads_equal_the_disk_in_both_styles(void **state)
 
     (void)state;
     assert_non_null(buffer);
-    nbd_rig_start(&rig, patterned(0), NULL);
+    nbd_rig_start(&rig, nbd_patterned_disk(0), NULL);
     for (int style = NBD_SIMPLE; style <= NBD_STRUCTURED; style++) {
         int fd = nbd_open(&rig, (enum nbd_style)style);
 
@@ -82,7 +55,7 @@ static void a_burst_of_small_reads_is_answered_one_by_one(void **state)
     int fd;
 
     (void)state;
-    nbd_rig_start(&rig, patterned(0), NULL);
+    nbd_rig_start(&rig, nbd_patterned_disk(0), NULL);
     fd = nbd_open(&rig, NBD_STRUCTURED);
     for (uint32_t i = 0; i < 300; i++) {
         at = nbd_put32(nbd_put32(at, NBD_REQUEST_MAGIC), NBD_CMD_READ);
@@ -117,8 +90,8 @@ static void a_failing_read_is_told_with_place_and_cause(void **state)
 
     (void)state;
     assert_non_null(buffer);
-    nbd_rig_start(&rig, patterned(0), NULL);
-    fail_at(rig.block, MEMORY_READ, MIB + 5, PLATTER_E_DAMAGED);
+    nbd_rig_start(&rig, nbd_patterned_disk(0), NULL);
+    nbd_fail_disk_at(rig.block, MEMORY_READ, MIB + 5, PLATTER_E_DAMAGED);
     fd = nbd_open(&rig, NBD_STRUCTURED);
 
     /* Three pieces arrive, the fourth is named with its offset. */
@@ -310,8 +283,8 @@ static void requests_wait_for_a_slow_disk_together(void **state)
     int fd;
 
     (void)state;
-    nbd_rig_start(&rig, patterned(0), NULL);
-    delay(rig.block, MEMORY_READ, 100);
+    nbd_rig_start(&rig, nbd_patterned_disk(0), NULL);
+    nbd_delay_disk(rig.block, MEMORY_READ, 100);
     fd = nbd_open(&rig, NBD_STRUCTURED);
     /* The first ones show the server what the disk is like. */
     for (uint64_t i = 0; i < 3; i++) {
@@ -349,7 +322,7 @@ static void writes_of_all_sizes_arrive(void **state)
     assert_non_null(data);
     for (size_t i = 0; i < SIZE; i++)
         data[i] = (uint8_t)(i * 7 + i / 251);
-    nbd_rig_start(&rig, patterned(ALL_CAPS), NULL);
+    nbd_rig_start(&rig, nbd_patterned_disk(ALL_CAPS), NULL);
     fd = nbd_open(&rig, NBD_STRUCTURED);
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         nbd_request(fd, NBD_CMD_WRITE, 0, i, offset, lengths[i]);
@@ -380,9 +353,9 @@ static void failing_writes_are_told_and_their_data_is_skipped(void **state)
 
     (void)state;
     assert_non_null(data);
-    nbd_rig_start(&rig, patterned(ALL_CAPS), NULL);
-    fail_at(rig.block, MEMORY_WRITE, 300 * KIB, PLATTER_E_NO_SPACE);
-    fail_at(rig.block, MEMORY_WRITE, 2 * MIB, PLATTER_E_IO);
+    nbd_rig_start(&rig, nbd_patterned_disk(ALL_CAPS), NULL);
+    nbd_fail_disk_at(rig.block, MEMORY_WRITE, 300 * KIB, PLATTER_E_NO_SPACE);
+    nbd_fail_disk_at(rig.block, MEMORY_WRITE, 2 * MIB, PLATTER_E_IO);
     fd = nbd_open(&rig, NBD_STRUCTURED);
     nbd_request(fd, NBD_CMD_WRITE, 0, 1, 0, MIB);
     nbd_send(fd, data, MIB);
@@ -412,7 +385,7 @@ static void run_reports_the_last_flush(void **state)
     struct nbd_rig rig;
 
     (void)state;
-    nbd_rig_start(&rig, patterned(ALL_CAPS), NULL);
+    nbd_rig_start(&rig, nbd_patterned_disk(ALL_CAPS), NULL);
     memory_block_add_fault(rig.block, &(struct memory_fault){MEMORY_FLUSH, 0, 0, PLATTER_E_IO, 0, 0, 0});
     nbd_rig_stop(&rig);
     assert_int_equal(rig.outcome, PLATTER_E_IO);
@@ -431,7 +404,7 @@ static void zeroes_are_zeroes_whatever_discard_does(void **state)
             struct nbd_rig rig;
             int fd;
 
-            nbd_rig_start(&rig, patterned(caps[i]), NULL);
+            nbd_rig_start(&rig, nbd_patterned_disk(caps[i]), NULL);
             if (failing)
                 memory_block_add_fault(rig.block, &(struct memory_fault){MEMORY_DISCARD, 0, 0, PLATTER_E_IO, 0, 0, 0});
             fd = nbd_open(&rig, NBD_STRUCTURED);
@@ -452,12 +425,12 @@ static void discards_reach_the_disk(void **state)
     int fd;
 
     (void)state;
-    nbd_rig_start(&rig, patterned(ALL_CAPS), NULL);
+    nbd_rig_start(&rig, nbd_patterned_disk(ALL_CAPS), NULL);
     fd = nbd_open(&rig, NBD_STRUCTURED);
     nbd_request(fd, NBD_CMD_TRIM, 0, 1, 64 * KIB, MIB);
     assert_int_equal(nbd_structured_reply(fd, 1, NULL), 0);
     assert_int_equal(memory_block_counts(rig.block).discards, 1);
-    fail_at(rig.block, MEMORY_DISCARD, 0, PLATTER_E_IO);
+    nbd_fail_disk_at(rig.block, MEMORY_DISCARD, 0, PLATTER_E_IO);
     nbd_request(fd, NBD_CMD_TRIM, 0, 2, 0, 512);
     assert_int_equal(nbd_structured_reply(fd, 2, NULL), NBD_EIO);
     nbd_close(fd);
@@ -521,7 +494,7 @@ static void requests_that_make_no_sense_are_refused(void **state)
     struct nbd_rig rig;
 
     (void)state;
-    nbd_rig_start(&rig, patterned(ALL_CAPS), NULL);
+    nbd_rig_start(&rig, nbd_patterned_disk(ALL_CAPS), NULL);
     expect_refusals(&rig, refusals, sizeof(refusals) / sizeof(refusals[0]));
     assert_int_equal(memory_block_counts(rig.block).writes, 0);
     nbd_rig_stop(&rig);
@@ -557,201 +530,13 @@ static void nothing_is_written_to_a_read_only_export(void **state)
     (void)state;
     /* Because it was asked for, and because the block says so. */
     for (int asked = 0; asked <= 1; asked++) {
-        nbd_rig_start(&rig, patterned(asked ? ALL_CAPS : PLATTER_CAP_MAP),
+        nbd_rig_start(&rig, nbd_patterned_disk(asked ? ALL_CAPS : PLATTER_CAP_MAP),
                       &(struct platter_nbd_options){.read_only = asked});
         expect_refusals(&rig, refusals, sizeof(refusals) / sizeof(refusals[0]));
         counts = memory_block_counts(rig.block);
         assert_int_equal(counts.writes + counts.discards, 0);
         nbd_rig_stop(&rig);
     }
-}
-
-/* ---- Many clients, and the end ----------------------------------------------------------------------------------- */
-
-static void a_client_that_does_not_listen_delays_nobody(void **state)
-{
-    struct nbd_rig rig;
-    uint8_t *buffer = malloc(SIZE);
-    uint64_t began;
-    int deaf[8], fd;
-
-    (void)state;
-    assert_non_null(buffer);
-    nbd_rig_start(&rig, patterned(0), NULL);
-    for (size_t i = 0; i < 8; i++) {
-        deaf[i] = nbd_open(&rig, NBD_STRUCTURED);
-        for (uint64_t request = 0; request < 16; request++)
-            nbd_request(deaf[i], NBD_CMD_READ, 0, request, 0, SIZE);
-    }
-    fd = nbd_open(&rig, NBD_STRUCTURED);
-    began = nbd_milliseconds();
-    for (uint64_t i = 0; i < 20; i++) {
-        nbd_request(fd, NBD_CMD_READ, 0, i, 0, SIZE);
-        assert_int_equal(nbd_structured_read(fd, i, 0, SIZE, buffer), 0);
-    }
-    assert_in_range(nbd_milliseconds() - began, 0, 5000);
-    /* Stopping does not wait for them longer than the header says. */
-    began = nbd_milliseconds();
-    nbd_rig_stop(&rig);
-    assert_in_range(nbd_milliseconds() - began, 0, 4000);
-    for (size_t i = 0; i < 8; i++)
-        nbd_close(deaf[i]);
-    nbd_close(fd);
-    free(buffer);
-}
-
-static void requests_in_hand_are_answered_when_the_server_stops(void **state)
-{
-    struct nbd_rig rig;
-    uint8_t buffer[512];
-    int fd;
-
-    (void)state;
-    nbd_rig_start(&rig, patterned(0), NULL);
-    delay(rig.block, MEMORY_READ, 300);
-    fd = nbd_open(&rig, NBD_STRUCTURED);
-    nbd_request(fd, NBD_CMD_READ, 0, 1, 512, 512);
-    while (memory_block_counts(rig.block).reads == 0)
-        nbd_sleep(1);
-    nbd_rig_stop(&rig);
-    assert_int_equal(nbd_structured_read(fd, 1, 512, 512, buffer), 0);
-    assert_int_equal(buffer[0], (uint8_t)(1 + 512));
-    assert_true(nbd_hung_up(fd));
-    nbd_close(fd);
-}
-
-static void a_client_killed_in_mid_write_takes_nothing_with_it(void **state)
-{
-    struct nbd_rig rig;
-    uint8_t data[1000] = {1};
-    int fd;
-
-    (void)state;
-    nbd_rig_start(&rig, patterned(ALL_CAPS), NULL);
-    for (uint32_t length = 4096; length <= MIB; length *= 2) {
-        fd = nbd_open(&rig, NBD_STRUCTURED);
-        nbd_request(fd, NBD_CMD_WRITE, 0, 1, 0, length);
-        nbd_send(fd, data, sizeof(data));
-        nbd_close(fd);
-    }
-    fd = nbd_open(&rig, NBD_STRUCTURED);
-    nbd_request(fd, NBD_CMD_FLUSH, 0, 1, 0, 0);
-    assert_int_equal(nbd_structured_reply(fd, 1, NULL), 0);
-    nbd_close(fd);
-    /* A piece that never came whole was never written. */
-    assert_int_equal(memory_block_counts(rig.block).writes, 0);
-    nbd_rig_stop(&rig);
-}
-
-static void clients_beyond_the_limit_are_turned_away(void **state)
-{
-    struct nbd_rig rig;
-    int first, second, third;
-
-    (void)state;
-    nbd_rig_start(&rig, patterned(0), &(struct platter_nbd_options){.max_clients = 2});
-    first = nbd_open(&rig, NBD_STRUCTURED);
-    second = nbd_open(&rig, NBD_SIMPLE);
-    third = nbd_connect(rig.path);
-    assert_true(nbd_hung_up(third));
-    nbd_close(third);
-    nbd_request(first, NBD_CMD_DISC, 0, 0, 0, 0);
-    assert_true(nbd_hung_up(first));
-    nbd_close(first);
-    third = nbd_open(&rig, NBD_STRUCTURED);
-    nbd_close(second);
-    nbd_close(third);
-    nbd_rig_stop(&rig);
-}
-
-static void disc_comes_after_the_answers(void **state)
-{
-    struct nbd_rig rig;
-    uint8_t buffer[512];
-    int fd;
-
-    (void)state;
-    nbd_rig_start(&rig, patterned(0), NULL);
-    delay(rig.block, MEMORY_READ, 20);
-    fd = nbd_open(&rig, NBD_STRUCTURED);
-    for (uint64_t i = 0; i < 5; i++)
-        nbd_request(fd, NBD_CMD_READ, 0, 9, 0, 512);
-    nbd_request(fd, NBD_CMD_DISC, 0, 0, 0, 0);
-    for (uint64_t i = 0; i < 5; i++)
-        assert_int_equal(nbd_structured_read(fd, 9, 0, 512, buffer), 0);
-    assert_true(nbd_hung_up(fd));
-    nbd_close(fd);
-    nbd_rig_stop(&rig);
-}
-
-/* ---- The socket -------------------------------------------------------------------------------------------------- */
-
-static void the_socket_is_private_and_goes_with_the_server(void **state)
-{
-    struct platter_nbd_server *second = NULL;
-    struct platter_block *block = patterned(0);
-    struct platter_nbd_options options = {0};
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct platter_error err;
-    struct nbd_rig rig;
-    struct stat status;
-    char file[80];
-    int fd;
-
-    (void)state;
-    nbd_rig_start(&rig, patterned(0), NULL);
-    assert_int_equal(stat(rig.path, &status), 0);
-    assert_int_equal(status.st_mode & 0777, 0600);
-
-    /* A live server is left alone. */
-    options.socket_path = rig.path;
-    assert_int_equal(platter_nbd_server_create(block, &options, &second, &err), PLATTER_E_BUSY);
-    assert_string_equal(err.file, rig.path);
-    fd = nbd_open(&rig, NBD_SIMPLE);
-    nbd_close(fd);
-
-    /* So is what is not a socket. */
-    (void)snprintf(file, sizeof(file), "%s/file", rig.folder);
-    fclose(fopen(file, "w"));
-    options.socket_path = file;
-    assert_int_equal(platter_nbd_server_create(block, &options, &second, &err), PLATTER_E_EXISTS);
-    assert_int_equal(unlink(file), 0);
-
-    /* A dead one's socket is replaced. */
-    fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", file);
-    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-    close(fd);
-    assert_int_equal(platter_nbd_server_create(block, &options, &second, &err), PLATTER_OK);
-    /* Never run, freed: nothing is left. */
-    platter_nbd_server_free(second);
-    assert_int_not_equal(stat(file, &status), 0);
-    platter_block_unref(block);
-    nbd_rig_stop(&rig);
-}
-
-static void two_servers_do_not_share_a_port(void **state)
-{
-    struct platter_block *block = patterned(0);
-    struct platter_nbd_server *first, *second;
-    struct platter_nbd_options options = {.export_name = "a b"};
-    struct platter_error err;
-    char uri[64];
-
-    (void)state;
-    assert_int_equal(platter_nbd_server_create(block, &options, &first, &err), PLATTER_OK);
-    options.port = platter_nbd_server_port(first);
-    assert_int_not_equal(options.port, 0);
-    (void)snprintf(uri, sizeof(uri), "nbd://localhost:%u/a%%20b", (unsigned)options.port);
-    assert_string_equal(platter_nbd_server_uri(first), uri);
-    assert_int_equal(platter_nbd_server_create(block, &options, &second, &err), PLATTER_E_BUSY);
-    options.socket_path = "x";
-    assert_int_equal(platter_nbd_server_create(block, &options, &second, &err), PLATTER_E_USAGE);
-    /* Stopped before it runs: run ends at once. */
-    platter_nbd_server_stop(first);
-    assert_int_equal(platter_nbd_server_run(first, &err), PLATTER_OK);
-    platter_nbd_server_free(first);
-    platter_block_unref(block);
 }
 
 int main(void)
@@ -772,13 +557,6 @@ int main(void)
         cmocka_unit_test(requests_that_make_no_sense_are_refused),
         cmocka_unit_test(more_than_32_mib_is_refused),
         cmocka_unit_test(nothing_is_written_to_a_read_only_export),
-        cmocka_unit_test(a_client_that_does_not_listen_delays_nobody),
-        cmocka_unit_test(requests_in_hand_are_answered_when_the_server_stops),
-        cmocka_unit_test(a_client_killed_in_mid_write_takes_nothing_with_it),
-        cmocka_unit_test(clients_beyond_the_limit_are_turned_away),
-        cmocka_unit_test(disc_comes_after_the_answers),
-        cmocka_unit_test(the_socket_is_private_and_goes_with_the_server),
-        cmocka_unit_test(two_servers_do_not_share_a_port),
     };
 
     return cmocka_run_group_tests_name("nbd", tests, NULL, NULL);
