@@ -50,11 +50,8 @@ static enum platter_result vhd_open(struct platter_block *file, const struct pla
     case VHD_FIXED:
         return fixed_open(file, request->options, &footer, opened, err);
     case VHD_DYNAMIC:
-        return platter_error_set(err, PLATTER_E_UNSUPPORTED, path, PLATTER_NO_OFFSET,
-                                 "is a dynamic VHD; only fixed ones are supported");
     case VHD_DIFFERENCING:
-        return platter_error_set(err, PLATTER_E_UNSUPPORTED, path, PLATTER_NO_OFFSET,
-                                 "is a differencing VHD; only fixed ones are supported");
+        return platter_vhd_sparse_open(file, request, &footer, opened, err);
     default:
         return platter_error_set(err, PLATTER_E_FORMAT, path, footer.offset + 60, "a VHD of type %u is not known",
                                  footer.type);
@@ -65,4 +62,5 @@ const struct platter_format platter_format_vhd = {
     .name = "vhd",
     .probe = vhd_probe,
     .open = vhd_open,
+    .verify = platter_vhd_verify,
 };

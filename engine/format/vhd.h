@@ -30,6 +30,7 @@ struct vhd_footer {
     uint32_t type; /* enum vhd_type, or something else */
     uint8_t id[16];
     bool saved_state;
+    uint8_t raw[VHD_FOOTER_SIZE]; /* as it lies in the file */
 };
 
 /* True when the cookie is at the end of the file or at its start. */
@@ -40,5 +41,14 @@ enum platter_result platter_vhd_footer_read(struct platter_block *file, struct v
 void platter_vhd_footer_details(const struct vhd_footer *footer, struct platter_detail_list *details);
 /* The one's complement of the sum of `length` bytes, those of the checksum's own field left out. */
 uint32_t platter_vhd_checksum(const uint8_t *data, size_t length, size_t checksum_at);
+
+/* vhd_sparse.c: the dynamic and the differencing kind */
+enum platter_result platter_vhd_sparse_open(struct platter_block *file, const struct platter_open_request *request,
+                                            const struct vhd_footer *footer, struct platter_opened *opened,
+                                            struct platter_error *err);
+/* vhd_check.c */
+enum platter_result platter_vhd_verify(struct platter_block *disk, platter_finding_fn *finding, void *context,
+                                       const struct platter_progress *progress, struct platter_verify_report *report,
+                                       struct platter_error *err);
 
 #endif

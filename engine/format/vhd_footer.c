@@ -81,6 +81,7 @@ static enum platter_result parse(struct platter_block *file, uint64_t offset, ui
         return platter_error_set(err, PLATTER_E_UNSUPPORTED, file->name, offset + 12,
                                  "VHD of version %u.%u; 1.0 is the one known", version >> 16, version & 0xFFFF);
     memset(footer, 0, sizeof(*footer));
+    memcpy(footer->raw, raw, sizeof(raw));
     footer->offset = offset;
     footer->length = length;
     footer->data_offset = platter_be64(raw + 16);
