@@ -64,7 +64,7 @@ static enum platter_result nothing_chosen(const struct platter_partition_table *
     if (table->count == 0)
         return platter_error_set(err, PLATTER_E_NOT_FOUND, image, PLATTER_NO_OFFSET, "its partition table is empty");
     if (table->style == PLATTER_TABLE_NONE)
-        return platter_error_set(err, PLATTER_E_NOT_FOUND, image, PLATTER_NO_OFFSET,
+        return platter_error_set(err, PLATTER_E_FORMAT, image, PLATTER_NO_OFFSET,
                                  "it has no partition table and holds no known file system; '--partition all' takes it "
                                  "whole, as it is");
     list_partitions(table, partitions, sizeof(partitions));

@@ -18,7 +18,7 @@ enum platter_result cli_choice_parse(const char *text, struct cli_choice *choice
 
 /*
  * Writes the positions in table->partitions that are chosen, in the order asked for. PLATTER_E_NOT_FOUND names what
- * there is instead; `image` is for the message.
+ * there is instead; PLATTER_E_FORMAT: an image in which nothing is known. `image` is for the message.
  */
 enum platter_result cli_choice_apply(const struct cli_choice *choice, const struct platter_partition_table *table,
                                      const char *image, size_t chosen[CLI_MAX_CHOSEN], size_t *count,

@@ -240,7 +240,7 @@ static void wrong_choices_tell_what_there_is(void **state)
     assert_int_equal(choose("3", &disk, chosen, &count, &err), PLATTER_E_NOT_FOUND);
     assert_string_equal(err.message, "there is no partition 3; it has: 1 (ntfs), 2 (no known file system), 5 (fat32)");
     assert_string_equal(err.file, "disk.img");
-    assert_int_equal(choose(NULL, &bare, chosen, &count, &err), PLATTER_E_NOT_FOUND);
+    assert_int_equal(choose(NULL, &bare, chosen, &count, &err), PLATTER_E_FORMAT);
     assert_non_null(strstr(err.message, "'--partition all'"));
     assert_int_equal(choose("1", &bare, chosen, &count, &err), PLATTER_E_NOT_FOUND);
     assert_int_equal(choose(NULL, &empty, chosen, &count, &err), PLATTER_E_NOT_FOUND);
