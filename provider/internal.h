@@ -58,8 +58,9 @@ struct platter_provider {
     struct platter_cond changed; /* any of the following, or a worker's state */
     bool released;               /* the workers may begin */
     bool stopping;
-    bool gone; /* no volume is left, or the driver is not */
-    bool shut; /* the transport has been shut down */
+    bool gone;           /* no volume is left, or the driver is not */
+    uint64_t gone_since; /* platter_os_monotonic_ms() */
+    bool shut;           /* the transport has been shut down */
     struct platter_provider_stats stats;
 };
 

@@ -13,6 +13,11 @@
 #define PATIENCE_MS 200u
 /* How long TRANSACT may need to take the answers it carries before it waits for requests. */
 #define CARRY_GRACE_MS 50u
+/*
+ * Once the last volume is gone the driver gives every TRANSACT back by itself, within this long. Cancelling one that is
+ * just being completed is legal, and yet it crashes Wine's driver host, which cancels an IRP that it has freed.
+ */
+#define GIVEN_BACK_MS 2000u
 /* After so many batches in a row that leave half of the room empty, the room is halved. */
 #define SMALL_BATCHES 16u
 /* The kernel was out of memory for a call: tries, and the pause between them. */
@@ -33,6 +38,9 @@ static uint32_t until_idle(const struct platter_provider *provider)
         uint64_t age = now - worker->carrying_since;
         if (worker->state == PROVIDER_CARRYING && age < CARRY_GRACE_MS && CARRY_GRACE_MS - age > wait)
             wait = (uint32_t)(CARRY_GRACE_MS - age);
+        age = now - provider->gone_since;
+        if (worker->state != PROVIDER_ENDED && provider->gone && age < GIVEN_BACK_MS && GIVEN_BACK_MS - age > wait)
+            wait = (uint32_t)(GIVEN_BACK_MS - age);
     }
     return wait;
 }
@@ -159,8 +167,10 @@ static void finish(struct platter_provider *provider, enum platter_result result
 {
     platter_mutex_lock(&provider->lock);
     provider->stopping = true;
-    if (result != PLATTER_E_CANCELLED)
+    if (result != PLATTER_E_CANCELLED && !provider->gone) {
         provider->gone = true;
+        provider->gone_since = platter_os_monotonic_ms();
+    }
     if (result != PLATTER_OK && result != PLATTER_E_CANCELLED)
         provider->stats.last_error = *error;
     platter_cond_broadcast(&provider->changed);
