@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* VHDX: damaged copies, and blocks in impossible states, outside the file, or over each other. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vhdx.h"
+
+#define PIECE (1u << 20) /* bytes of the BAT that are read at once */
+
+struct scan {
+    struct vhdx *x;
+    uint8_t *used;   /* a bit for each MiB of the file; blocks begin and end at such */
+    uint64_t blocks; /* of the disk */
+    platter_vhdx_finding_fn *finding;
+    void *context;
+};
+
+static void PLATTER_PRINTF(3, 4) found(struct scan *scan, uint64_t at, const char *format, ...)
+{
+    struct platter_error error;
+    char text[256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vsnprintf(text, sizeof(text), format, arguments) < 0)
+        text[0] = '\0';
+    va_end(arguments);
+    (void)platter_error_set(&error, PLATTER_E_FORMAT, scan->x->file->name, at, "%s", text);
+    scan->finding(scan->context, &error);
+}
+
+/* Counts the file's bytes as used. False: some are already. */
+static bool use(struct scan *scan, uint64_t offset, uint64_t length)
+{
+    bool free_before = true;
+
+    for (uint64_t i = offset / VHDX_MIB; i < (offset + length) / VHDX_MIB; i++) {
+        free_before = free_before && !(scan->used[i / 8] >> (i % 8) & 1);
+        scan->used[i / 8] |= (uint8_t)(1u << i % 8);
+    }
+    return free_before;
+}
+
+static void scan_entry(struct scan *scan, uint64_t index, uint64_t entry)
+{
+    struct vhdx *x = scan->x;
+    uint64_t in_chunk = index % ((1ull << x->chunk_bits) + 1), at = x->regions.bat.offset + index * 8;
+    bool bitmap = in_chunk == 1ull << x->chunk_bits;
+    uint64_t length = bitmap ? VHDX_MIB : x->meta.block_size, offset = VHDX_OFFSET(entry);
+    unsigned state = VHDX_STATE(entry);
+
+    /* Nobody reads these; QEMU before 8.0.1 leaves something in them. */
+    if (bitmap ? !x->meta.has_parent : (index - index / ((1ull << x->chunk_bits) + 1)) >= scan->blocks)
+        return;
+    if (bitmap ? state != 0 && state != VHDX_BITMAP_PRESENT
+               : state == 4 || (state == VHDX_PARTIALLY_PRESENT && !x->meta.has_parent)) {
+        found(scan, at, "a block is in state %u, which cannot be", state);
+        return;
+    }
+    if (state < VHDX_FULLY_PRESENT)
+        return;
+    if (!platter_vhdx_room_for(x, offset, length) || !platter_inside(offset, length, platter_block_size(x->file)))
+        found(scan, at, "a block is said to be at byte %llu, where none can be", (unsigned long long)offset);
+    else if (!use(scan, offset, length))
+        found(scan, at, "the block at byte %llu lies over another", (unsigned long long)offset);
+}
+
+/* Partially present blocks need the bitmap that says which part. */
+static enum platter_result scan_bitmaps(struct scan *scan, struct platter_error *err)
+{
+    struct vhdx *x = scan->x;
+
+    for (uint64_t block = 0; block < scan->blocks; block++) {
+        uint64_t entry, bitmap;
+        enum platter_result result = platter_vhdx_entry(x, vhdx_bat_index(x, block), &entry, err);
+
+        if (result)
+            return result;
+        if (VHDX_STATE(entry) != VHDX_PARTIALLY_PRESENT)
+            continue;
+        if ((result = platter_vhdx_entry(x, vhdx_bitmap_index(x, block), &bitmap, err)))
+            return result;
+        if (VHDX_STATE(bitmap) != VHDX_BITMAP_PRESENT)
+            found(scan, x->regions.bat.offset + vhdx_bitmap_index(x, block) * 8,
+                  "a block is partially present, and there is no bitmap that says which part");
+    }
+    return PLATTER_OK;
+}
+
+enum platter_result platter_vhdx_scan(struct vhdx *x, platter_vhdx_finding_fn *finding, void *context,
+                                      struct platter_error *err)
+{
+    struct scan scan = {.x = x, .finding = finding, .context = context};
+    uint64_t size = platter_block_size(x->file);
+    uint8_t *piece = malloc(PIECE);
+    enum platter_result result = PLATTER_OK;
+
+    scan.blocks = (x->meta.disk_size + x->meta.block_size - 1) >> x->block_bits;
+    if (size / VHDX_MIB / 8 < SIZE_MAX / 2)
+        scan.used = calloc((size_t)(size / VHDX_MIB / 8 + 1), 1);
+    if (!piece || !scan.used) {
+        result = platter_error_set(err, PLATTER_E_NO_MEMORY, x->file->name, PLATTER_NO_OFFSET, "out of memory");
+        goto out;
+    }
+    for (uint64_t at = 0; at < x->bat.bytes && result == PLATTER_OK; at += PIECE) {
+        size_t length = x->bat.bytes - at < PIECE ? (size_t)(x->bat.bytes - at) : PIECE;
+
+        result = platter_block_read(x->file, piece, length, x->regions.bat.offset + at, err);
+        for (size_t i = 0; i + 8 <= length && result == PLATTER_OK; i += 8) {
+            uint64_t entry = platter_le64(piece + i);
+
+            if (entry)
+                scan_entry(&scan, (at + i) / 8, entry);
+        }
+    }
+    if (result == PLATTER_OK && x->meta.has_parent)
+        result = scan_bitmaps(&scan, err);
+out:
+    free(scan.used);
+    free(piece);
+    return result;
+}
+
+struct verify {
+    platter_finding_fn *finding;
+    void *context;
+    struct platter_verify_report *report;
+};
+
+static void tell(void *context, const struct platter_error *finding)
+{
+    struct verify *verify = context;
+
+    verify->report->errors++;
+    if (verify->finding)
+        verify->finding(verify->context, true, finding);
+}
+
+static void warn(struct verify *verify, const struct vhdx *x, uint64_t at, const char *what)
+{
+    struct platter_error error;
+
+    (void)platter_error_set(&error, PLATTER_E_FORMAT, x->file->name, at, "%s", what);
+    verify->report->warnings++;
+    if (verify->finding)
+        verify->finding(verify->context, false, &error);
+}
+
+enum platter_result platter_vhdx_verify(struct platter_block *disk, platter_finding_fn *finding, void *context,
+                                        const struct platter_progress *progress, struct platter_verify_report *report,
+                                        struct platter_error *err)
+{
+    struct verify verify = {.finding = finding, .context = context, .report = report};
+    struct vhdx *x = (struct vhdx *)disk;
+
+    (void)progress; /* the tables are small beside the data, whose reading shows it */
+    if (x->header.other_damaged)
+        warn(&verify, x, VHDX_HEADER_AT(1 - x->header.current), "one of the two headers is damaged");
+    if (x->regions.other_damaged)
+        warn(&verify, x, VHDX_REGION_TABLE_AT(0), "one of the two region tables is damaged");
+    if (x->replayed)
+        warn(&verify, x, x->header.log_offset,
+             "was not closed properly; opening it for writing brings what its log holds into place");
+    return platter_vhdx_scan(x, tell, &verify, err);
+}
