@@ -19,6 +19,10 @@ export WINEDEBUG="err+all,fixme-all,warn+debugstr"
 # explorer.exe would make a desktop, and mscoree and mshtml would offer to download things.
 export WINEDLLOVERRIDES="mscoree=;mshtml=;winemenubuilder.exe=;explorer.exe="
 unset DISPLAY WAYLAND_DISPLAY
+# Wine's loader lies at 0x7d000000 and must map a page at 0x7ffe0000. Now and then (one start in some hundreds) a
+# randomised heap lies there first, and the program dies before it begins; without randomisation it never does.
+wine_fixed=
+if setarch -R true 2>/dev/null; then wine_fixed="setarch -R"; fi
 
 wine_missing() {
     if ! command -v wine64 >/dev/null || ! command -v wineserver >/dev/null; then
@@ -41,13 +45,13 @@ wine_make_template() {
         WINEPREFIX=$(realpath -m "$wine_template")
         export WINEPREFIX
         log=$wine_template.log
-        if ! timeout -k 5 240 wine64 wineboot -i </dev/null >"$log" 2>&1; then
+        if ! timeout -k 5 240 $wine_fixed wine64 wineboot -i </dev/null >"$log" 2>&1; then
             tail -n 20 "$log" >&2
             echo "wine: could not make $wine_template" >&2
             exit 1
         fi
         wineserver -w
-        timeout -k 5 60 wine64 winecfg /v win10 </dev/null >>"$log" 2>&1
+        timeout -k 5 60 $wine_fixed wine64 winecfg /v win10 </dev/null >>"$log" 2>&1
         wineserver -w
         touch "$wine_template/.ready"
     ) 9>"$wine_template.lock"
@@ -64,15 +68,15 @@ wine_up() {
     # Wine's own files are 700 MB that nobody changes, so they are linked; the registry is written and must be copied.
     cp -al "$wine_template" "$wine_prefix" && rm -f "$wine_prefix"/*.reg && cp -p "$wine_template"/*.reg "$wine_prefix" ||
         return 1
-    wineserver -p
+    $wine_fixed wineserver -p
     # The session's first program: the driver hosts inherit its output, so it goes to a file, never into a pipe.
-    timeout -k 5 120 wine64 wineboot </dev/null >"$wine_prefix/driver.log" 2>&1
+    timeout -k 5 120 $wine_fixed wine64 wineboot </dev/null >"$wine_prefix/driver.log" 2>&1
 }
 
 wine_run() {
     wine_limit=$1
     shift
-    timeout -k 5 "$wine_limit" wine64 "$@" </dev/null
+    timeout -k 5 "$wine_limit" $wine_fixed wine64 "$@" </dev/null
 }
 
 wine_down() {
