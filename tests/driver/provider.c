@@ -97,8 +97,10 @@ static void Spoil(PROVIDER *p, const struct platter_request *r, INPUT *in)
 static void Worker(void *context)
 {
     PROVIDER *p = context;
-    UCHAR *batch = malloc(p->BatchBytes), *keep = calloc(1, p->BatchBytes);
-    INPUT *in = calloc(1, sizeof(*in));
+    ULONG self = p->NextWorker++;
+    UCHAR *batch = p->Batches[self] = malloc(p->BatchBytes);
+    UCHAR *keep = p->Keeps[self] = calloc(1, p->BatchBytes);
+    INPUT *in = p->Inputs[self] = calloc(1, sizeof(*in));
     NTSTATUS status;
 
     for (;;) {
@@ -136,9 +138,6 @@ static void Worker(void *context)
     }
     p->LastStatus = status;
     p->Stopped++;
-    free(in);
-    free(keep);
-    free(batch);
 }
 
 void ProviderStartBatch(PROVIDER *P, PSIM_PROCESS Process, ULONG64 Bytes, ULONG Workers, ULONG BatchBytes,
@@ -194,6 +193,11 @@ static void Join(PROVIDER *p)
 void ProviderFree(PROVIDER *P)
 {
     Join(P);
+    for (ULONG i = 0; i < P->NextWorker; i++) {
+        free(P->Batches[i]);
+        free(P->Keeps[i]);
+        free(P->Inputs[i]);
+    }
     free(P->Image);
     P->Image = NULL;
 }

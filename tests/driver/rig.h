@@ -72,6 +72,9 @@ typedef struct PROVIDER {
     ULONG64 Bytes;
     ULONG Workers, BatchBytes, FetchMax;
     PSIM_THREAD Threads[8];
+    UCHAR *Batches[8], *Keeps[8]; /* of the workers, who may be killed at any point */
+    void *Inputs[8];
+    ULONG NextWorker;
     CONDUCT Conduct;
     ULONG LateMs, Status;
     ULONG OnlyOp; /* misbehaves for this op only; 0: for all but the probe */

@@ -227,7 +227,8 @@ VOID NTAPI IoDeleteDevice(PDEVICE_OBJECT DeviceObject)
     if (facts->Node && !SimPnpRemoving(facts->Node))
         SimBug("IoDeleteDevice of a PDO that the PnP manager knows, outside its IRP_MN_REMOVE_DEVICE (%s)",
                facts->Node->Path);
-    if (SimIrpPending(DeviceObject))
+    /* With handles open the object lives on, and their requests end with them ("IoDeleteDevice", WDK). */
+    if (!facts->Opens && SimIrpPending(DeviceObject))
         SimBug("IoDeleteDevice with %u IRPs of the device uncompleted", SimIrpPending(DeviceObject));
     facts->Deleted = TRUE;
     for (link = &DeviceObject->DriverObject->DeviceObject; *link != DeviceObject; link = &(*link)->NextDevice)

@@ -141,8 +141,6 @@ NTSTATUS SimCallDriver(PDEVICE_OBJECT Device, PIRP Irp)
 
     if (facts->Completed)
         SimBug("IoCallDriver with an IRP that is completed");
-    if (device->Deleted)
-        SimBug("IoCallDriver to a device that is deleted");
     if (Irp->CancelRoutine)
         SimBug("IoCallDriver with a cancel routine set");
     if (--Irp->CurrentLocation <= 0)
