@@ -7,6 +7,7 @@
 #include <windows.h>
 #include <winioctl.h>
 
+#include "path_win32.h"
 #include "system.h"
 
 /* A multiple of every sector size, and small enough for one pool allocation of a driver below us. */
@@ -25,8 +26,7 @@ static enum platter_result fail(struct platter_os_file *file, uint64_t offset, D
     return platter_error_set_os(err, platter_os_result((int)code), file->path, offset, (int)code, "%s", what);
 }
 
-/* The path in the system's form, to be freed; NULL when there is no memory or it is not UTF-8. */
-static WCHAR *wide_path(const char *path)
+WCHAR *platter_os_wide_path(const char *path)
 {
     static const WCHAR prefix[] = L"\\\\?\\", unc[] = L"\\\\?\\UNC\\";
     int units = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, NULL, 0);
@@ -130,7 +130,7 @@ enum platter_result platter_os_file_open(const char *path, uint32_t flags, struc
     size_t length = strlen(path) + 1;
     struct platter_os_file *opened = NULL;
     enum platter_result result;
-    WCHAR *wide = wide_path(path);
+    WCHAR *wide = platter_os_wide_path(path);
     DWORD code, found;
 
     if (!wide)
@@ -380,7 +380,7 @@ bool platter_os_is_absolute(const char *path)
 
 static bool identify(const char *path, BY_HANDLE_FILE_INFORMATION *info)
 {
-    WCHAR *wide = wide_path(path);
+    WCHAR *wide = platter_os_wide_path(path);
     bool known = false;
 
     if (wide) {
@@ -406,7 +406,7 @@ bool platter_os_same_file(const char *a, const char *b)
 
 bool platter_os_exists(const char *path)
 {
-    WCHAR *wide = wide_path(path);
+    WCHAR *wide = platter_os_wide_path(path);
     bool found = wide && GetFileAttributesW(wide) != INVALID_FILE_ATTRIBUTES;
 
     free(wide);
@@ -416,7 +416,7 @@ bool platter_os_exists(const char *path)
 bool platter_os_modified(const char *path, int64_t *seconds)
 {
     WIN32_FILE_ATTRIBUTE_DATA data;
-    WCHAR *wide = wide_path(path);
+    WCHAR *wide = platter_os_wide_path(path);
     bool known = wide && GetFileAttributesExW(wide, GetFileExInfoStandard, &data);
 
     free(wide);
@@ -429,7 +429,7 @@ bool platter_os_modified(const char *path, int64_t *seconds)
 
 bool platter_os_is_plain_file(const char *path)
 {
-    WCHAR *wide = wide_path(path);
+    WCHAR *wide = platter_os_wide_path(path);
     DWORD found = wide ? GetFileAttributesW(wide) : INVALID_FILE_ATTRIBUTES;
 
     free(wide);
@@ -438,7 +438,7 @@ bool platter_os_is_plain_file(const char *path)
 
 enum platter_result platter_os_remove(const char *path, struct platter_error *err)
 {
-    WCHAR *wide = wide_path(path);
+    WCHAR *wide = platter_os_wide_path(path);
     enum platter_result result = PLATTER_OK;
 
     if (!wide)
@@ -454,7 +454,7 @@ enum platter_result platter_os_remove(const char *path, struct platter_error *er
 
 enum platter_result platter_os_rename(const char *from, const char *to, bool replace, struct platter_error *err)
 {
-    WCHAR *wide_from = wide_path(from), *wide_to = wide_path(to);
+    WCHAR *wide_from = platter_os_wide_path(from), *wide_to = platter_os_wide_path(to);
     enum platter_result result = PLATTER_OK;
 
     if (!wide_from || !wide_to) {

@@ -136,6 +136,7 @@ struct platter_open_options {
     const char *format;    /* name of a format to insist on; NULL: found by content */
     const char *password;  /* NULL: none */
     const char *snapshot;  /* id or name of a snapshot inside the image; NULL: the present state */
+    uint32_t disk;         /* which disk of an image that holds several, counted from 1; 0: the first */
 };
 
 struct platter_image;
