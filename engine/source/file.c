@@ -160,7 +160,19 @@ static enum platter_result file_discard(struct platter_block *base, uint64_t off
 static enum platter_result file_map(struct platter_block *base, uint64_t offset, uint64_t length,
                                     struct platter_extent *extent, struct platter_error *err)
 {
-    return platter_os_file_map(((struct file_block *)base)->file, offset, length, extent, err);
+    struct platter_os_file *file = ((struct file_block *)base)->file;
+    enum platter_result result = platter_os_file_map(file, offset, length, extent, err);
+    uint64_t size;
+
+    if (result || (extent->flags & PLATTER_EXTENT_DATA))
+        return result;
+    /* What lies behind the end of a file that has become shorter is no hole: it is to be read, and found missing. */
+    result = platter_os_file_size(file, &size, err);
+    if (result == PLATTER_OK && extent->offset >= size)
+        extent->flags = PLATTER_EXTENT_DATA;
+    else if (result == PLATTER_OK && extent->length > size - extent->offset)
+        extent->length = size - extent->offset;
+    return result;
 }
 
 static bool file_locate(struct platter_block *base, uint64_t offset, uint64_t length, struct platter_location *location)

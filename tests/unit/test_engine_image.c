@@ -75,6 +75,7 @@ static void file_cut_short_while_open_is_an_error_not_zeros(void **state)
 {
     static const uint32_t flags[] = {0, PLATTER_OPEN_UNBUFFERED};
     struct platter_block *file;
+    struct platter_extent extent;
     struct platter_error err;
     static uint8_t buffer[65536];
 
@@ -88,6 +89,11 @@ static void file_cut_short_while_open_is_an_error_not_zeros(void **state)
         assert_int_equal(err.offset, 10000);
         assert_int_equal(platter_block_read(file, buffer, 1, 10000, &err), PLATTER_E_IO);
         assert_int_equal(platter_block_read(file, buffer, 512, 40000, &err), PLATTER_E_IO);
+        /* Nor may who asks for holes be told that there is one, and not read at all. */
+        assert_int_equal(platter_block_map(file, 4096, 61440, &extent, &err), PLATTER_OK);
+        assert_true(extent.flags & PLATTER_EXTENT_DATA || extent.offset + extent.length <= 10000);
+        assert_int_equal(platter_block_map(file, 40000, 512, &extent, &err), PLATTER_OK);
+        assert_true(extent.flags & PLATTER_EXTENT_DATA);
         platter_block_unref(file);
     }
 }
