@@ -292,6 +292,8 @@ typedef struct _SIM_IRP {
     UCHAR Marked[64];     /* by location: 1 not marked, 2 marked pending, as completion found it */
     NTSTATUS FinalStatus; /* as first completed */
     LONG References;
+    LONG Cancelling;
+    BOOLEAN FreeLater;
     PSIM_IO Io;
     PKEVENT UserEvent;
     PIO_STATUS_BLOCK UserIosb;

@@ -47,6 +47,10 @@ VOID SimIrpFree(PIRP Irp)
 {
     PSIM_IRP facts = SimIrp(Irp);
 
+    if (facts->Cancelling) { /* the I/O manager's list holds it while it is being cancelled */
+        facts->FreeLater = TRUE;
+        return;
+    }
     SimMapSet(&Irps, Irp, NULL);
     LiveIrps--;
     facts->Irp = NULL;
@@ -278,42 +282,50 @@ VOID NTAPI IoReleaseCancelSpinLock(KIRQL Irql)
     KeReleaseSpinLock(&CancelLock, Irql);
 }
 
-BOOLEAN NTAPI IoCancelIrp(PIRP Irp)
+static BOOLEAN Cancel(PIRP irp, PSIM_IRP facts)
 {
     PDRIVER_CANCEL routine;
-    PSIM_IRP facts;
     SIM_CALLOUT callout;
     PDEVICE_OBJECT device;
-    ULONG locks;
     KIRQL irql;
 
-    SIM_ENTER(DISPATCH_LEVEL);
-    facts = SimIrp(Irp);
     IoAcquireCancelSpinLock(&irql);
-    if (!facts->Irp || facts->Completed) {
+    if (facts->Completed) {
         IoReleaseCancelSpinLock(irql);
         return FALSE;
     }
-    Irp->Cancel = TRUE;
-    SIM_RELEASE(&Irp->CancelRoutine);
-    SIM_ACQUIRE(&Irp->CancelRoutine); /* what the owner did before IoSetCancelRoutine */
-    routine = (PDRIVER_CANCEL)InterlockedExchangePointer((PVOID volatile *)&Irp->CancelRoutine, NULL);
+    irp->Cancel = TRUE;
+    SIM_RELEASE(&irp->CancelRoutine);
+    SIM_ACQUIRE(&irp->CancelRoutine); /* what the owner did before IoSetCancelRoutine */
+    routine = (PDRIVER_CANCEL)InterlockedExchangePointer((PVOID volatile *)&irp->CancelRoutine, NULL);
     if (!routine) {
         IoReleaseCancelSpinLock(irql);
         return FALSE;
     }
-    if (Irp->CurrentLocation > Irp->StackCount)
+    if (irp->CurrentLocation > irp->StackCount)
         SimBug("a cancel routine on an IRP that no driver owns");
-    Irp->CancelIrql = irql;
-    device = Irp->Tail.Overlay.CurrentStackLocation->DeviceObject;
+    irp->CancelIrql = irql;
+    device = irp->Tail.Overlay.CurrentStackLocation->DeviceObject;
     /* The routine is entered with the cancel lock and must release it: counted as the callout's own. */
-    locks = Sim.Current->LockCount;
     SimCallBegin(&callout, TRUE);
-    callout.LockCount = locks - 1;
+    callout.LockCount--;
     callout.Irql = irql;
-    routine(device, Irp);
+    routine(device, irp);
     SimCallEnd(&callout, "a cancel routine");
     return TRUE;
+}
+
+BOOLEAN NTAPI IoCancelIrp(PIRP Irp)
+{
+    PSIM_IRP facts = SimIrp(Irp);
+    BOOLEAN done;
+
+    facts->Cancelling++;
+    SIM_ENTER(DISPATCH_LEVEL);
+    done = Cancel(Irp, facts);
+    if (!--facts->Cancelling && facts->FreeLater)
+        SimIrpFree(Irp);
+    return done;
 }
 
 ULONG SimIrpPending(PDEVICE_OBJECT Device)

@@ -337,6 +337,8 @@ NTSTATUS MountArrive(const char *symbolic, BOOLEAN manual)
     MOUNT_VOLUME *volume = calloc(1, sizeof(*volume));
     BOOLEAN gptletter, haveletter = FALSE, havename = FALSE;
     PFILE_OBJECT file;
+    UCHAR id[256];
+    USHORT idbytes;
     char name[64];
     NTSTATUS status;
 
@@ -370,15 +372,17 @@ NTSTATUS MountArrive(const char *symbolic, BOOLEAN manual)
         !NoLetter(volume->Id, volume->IdBytes) && !MountNewLetter(volume))
         MountStoreNoLetter(volume, TRUE);
     haveletter = MountVolumeLetter(volume) != 0;
-    MountUnlock();
+    idbytes = volume->IdBytes;
+    memcpy(id, volume->Id, idbytes);
+    MountUnlock(); /* from here it may go */
     if (!manual)
         SimPnpTarget(file->DeviceObject); /* [T] */
     if (!MountNoAutoMount || haveletter)
         Ask(file, IOCTL_VOLUME_ONLINE, NULL, 0, NULL, 0, NULL);
     {
         UCHAR change[1036];
-        Ask(file, IOCTL_MOUNTDEV_UNIQUE_ID_CHANGE_NOTIFY | (FILE_READ_ACCESS | FILE_WRITE_ACCESS) << 14, volume->Id,
-            volume->IdBytes, change, sizeof(change), NULL);
+        Ask(file, IOCTL_MOUNTDEV_UNIQUE_ID_CHANGE_NOTIFY | (FILE_READ_ACCESS | FILE_WRITE_ACCESS) << 14, id, idbytes,
+            change, sizeof(change), NULL);
     }
     SimObDereference(file);
     return STATUS_SUCCESS;

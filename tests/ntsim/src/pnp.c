@@ -269,6 +269,8 @@ VOID SimPnpTarget(PDEVICE_OBJECT Device)
     if (!node)
         return;
     relations = Relations(node, TargetDeviceRelation);
+    if (!relations && SimFaultFired())
+        return; /* no memory for the answer: it does without the notification */
     if (!relations || relations->Count != 1 || relations->Objects[0] != node->Pdo)
         SimBug("TargetDeviceRelation of %s is not answered with its PDO", node->Path);
     SimObDereference(relations->Objects[0]);

@@ -21,17 +21,31 @@ static const GUID MountedDevice = {0x53F5630D, 0xB6BF, 0x11D0, {0x94, 0xF2, 0x00
 typedef struct _NEWS {
     char Link[260];
     BOOLEAN Arrival;
+    struct _NEWS *Next;
 } NEWS;
+static NEWS *FirstNews, **LastNews = &FirstNews;
+static BOOLEAN Telling;
 
+/* One after the other, in the order they came. */
 static VOID TellMountManager(PVOID context)
 {
-    NEWS *news = context;
+    NEWS *news;
 
-    if (news->Arrival)
-        SimMountArrival(news->Link);
-    else
-        SimMountDeparture(news->Link);
-    free(news);
+    (void)context;
+    if (Telling)
+        return;
+    Telling = TRUE;
+    while ((news = FirstNews)) {
+        FirstNews = news->Next;
+        if (!FirstNews)
+            LastNews = &FirstNews;
+        if (news->Arrival)
+            SimMountArrival(news->Link);
+        else
+            SimMountDeparture(news->Link);
+        free(news);
+    }
+    Telling = FALSE;
 }
 
 static VOID Tell(SIM_INTERFACE *i, BOOLEAN arrival)
@@ -43,10 +57,12 @@ static VOID Tell(SIM_INTERFACE *i, BOOLEAN arrival)
         NEWS *news = calloc(1, sizeof(*news));
         snprintf(news->Link, sizeof(news->Link), "%s", i->Link);
         news->Arrival = arrival;
+        *LastNews = news;
+        LastNews = &news->Next;
         if (Sim.Options.Seed % 2)
-            SimWorkQueue(TellMountManager, news);
+            SimWorkQueue(TellMountManager, NULL);
         else
-            TellMountManager(news);
+            TellMountManager(NULL);
     }
 }
 
