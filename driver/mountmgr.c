@@ -12,6 +12,9 @@
 #define POINTS_BYTES                                                                                                   \
     2048u /* an answer of DELETE_POINTS names the one point deleted; larger is STATUS_BUFFER_OVERFLOW */
 
+#define DELETE_TRIES 20u
+#define DELETE_PAUSE_MS 50
+
 static NTSTATUS
 Open(PHANDLE Handle)
 {
@@ -120,8 +123,8 @@ MountMgrNextLetter(PCUNICODE_STRING DeviceName, PWCHAR Letter)
     return status;
 }
 
-NTSTATUS
-MountMgrDeleteLink(PCUNICODE_STRING LinkName)
+static NTSTATUS
+DeleteOnce(PCUNICODE_STRING LinkName)
 {
     struct
     {
@@ -142,5 +145,19 @@ MountMgrDeleteLink(PCUNICODE_STRING LinkName)
     RtlCopyMemory(in.Name, LinkName->Buffer, LinkName->Length);
     status = Send(IOCTL_MOUNTMGR_DELETE_POINTS, &in, (ULONG)sizeof(in.Point) + LinkName->Length, out, POINTS_BYTES);
     PoolFree(out, POOL_MOUNTMGR);
+    return status;
+}
+
+/* A letter that is not taken back would point to nothing until the next boot, so a want of memory is waited out. */
+NTSTATUS
+MountMgrDeleteLink(PCUNICODE_STRING LinkName)
+{
+    LARGE_INTEGER pause;
+    NTSTATUS status;
+    ULONG tries = 0;
+
+    pause.QuadPart = -(LONGLONG)DELETE_PAUSE_MS * 10000;
+    while ((status = DeleteOnce(LinkName)) == STATUS_INSUFFICIENT_RESOURCES && ++tries < DELETE_TRIES)
+        KeDelayExecutionThread(KernelMode, FALSE, &pause);
     return status;
 }
