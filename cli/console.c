@@ -6,7 +6,7 @@
 
 void cli_print(enum cli_stream stream, const char *format, ...)
 {
-    char line[512], *text = line;
+    char line[512], *text;
     va_list arguments;
     int length;
 
@@ -15,17 +15,14 @@ void cli_print(enum cli_stream stream, const char *format, ...)
     va_end(arguments);
     if (length < 0)
         return;
-    if ((size_t)length >= sizeof(line)) {
-        text = malloc((size_t)length + 1);
-        if (!text) {
-            cli_write(stream, line); /* cut rather than lost */
-            return;
-        }
-        va_start(arguments, format);
-        (void)vsnprintf(text, (size_t)length + 1, format, arguments);
-        va_end(arguments);
+    text = (size_t)length >= sizeof(line) ? malloc((size_t)length + 1) : NULL;
+    if (!text) {
+        cli_write(stream, line); /* fits, or is cut rather than lost */
+        return;
     }
+    va_start(arguments, format);
+    (void)vsnprintf(text, (size_t)length + 1, format, arguments);
+    va_end(arguments);
     cli_write(stream, text);
-    if (text != line)
-        free(text);
+    free(text);
 }
