@@ -128,9 +128,10 @@ static uint8_t *page_at(struct memory_block *block, uint64_t offset, bool make)
 static void transfer(struct memory_block *block, uint8_t *to, const uint8_t *from, size_t length, uint64_t offset)
 {
     if (block->data) {
+        /* One of the two is given; asking for each keeps the compiler from imagining neither. */
         if (to)
             memcpy(to, block->data + offset, length);
-        else
+        if (from)
             memcpy(block->data + offset, from, length);
         return;
     }
