@@ -35,6 +35,16 @@ VolumeSetLetter(PVOLUME Volume, WCHAR Letter)
     KeReleaseSpinLock(&Platter.Lock, irql);
 }
 
+void
+VolumeSetRoute(PVOLUME Volume, ULONG Route)
+{
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    Volume->Route = Route;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+}
+
 ULONG
 AnnounceRoutes(void)
 {
@@ -80,8 +90,8 @@ Finish(PVOLUME Volume, NTSTATUS Status)
     Volume->Stage = ANNOUNCE_DONE;
     if (NT_SUCCESS(Status))
     {
-        TRACE_INFO("volume %u: letter %u by route %u\n", (ULONG)Volume->Id, VolumeLetter(Volume), Volume->Route);
-        if (Volume->State == PLATTER_STATE_STARTING)
+        TRACE_INFO("volume %u: letter %u\n", (ULONG)Volume->Id, VolumeLetter(Volume));
+        if (VolumeState(Volume) == PLATTER_STATE_STARTING)
             VolumeStarted(Volume, STATUS_SUCCESS);
     }
     else
@@ -102,7 +112,7 @@ GiveLetter(PVOLUME Volume)
         Volume->Announcer = &AnnouncerLink;
     else
         Volume->Announcer = pnp ? &AnnouncerPnp : &AnnouncerExplicit;
-    Volume->Route = Volume->Announcer->Route;
+    VolumeSetRoute(Volume, Volume->Announcer->Route);
     DeadlineSetStage(Volume, Volume->Announcer->GraceMs);
     status = Volume->Shape.letter != 0 ? LetterCheckFree((WCHAR)Volume->Shape.letter) : STATUS_SUCCESS;
     if (NT_SUCCESS(status) && pnp && Volume->Announcer != &AnnouncerPnp)
@@ -148,12 +158,12 @@ AnnounceStep(PVOLUME Volume)
 {
     NTSTATUS status;
 
-    if (Volume->Removing) /* it never goes back to FALSE; the withdraw step comes after this one */
+    if (VolumeIsRemoving(Volume)) /* the withdraw step comes after this one */
         return;
     switch (Volume->Stage)
     {
     case ANNOUNCE_NOT_BEGUN:
-        if (Volume->State == PLATTER_STATE_STARTING)
+        if (VolumeState(Volume) == PLATTER_STATE_STARTING)
             Begin(Volume);
         break;
     case ANNOUNCE_DEVICE:
@@ -173,6 +183,17 @@ AnnounceStep(PVOLUME Volume)
             GiveLetter(Volume);
         break;
     }
+}
+
+void
+AnnounceSuspend(PVOLUME Volume)
+{
+    /* The Mount Manager takes its letter away with the interface; a link of our own we take away. */
+    if (Volume->Announcer == &AnnouncerLink)
+        Volume->Announcer->Take(Volume);
+    if (Volume->InterfaceName.Buffer != NULL)
+        AnnounceInterface(Volume, FALSE);
+    VolumeSetLetter(Volume, 0);
 }
 
 void

@@ -33,6 +33,10 @@ ULONG AnnounceRoutes(void);
 _IRQL_requires_max_(PASSIVE_LEVEL)
 void AnnounceStep(_Inout_ PVOLUME Volume);
 
+/* The device is disabled, or about to be ejected: letter and interface go, and come again with the next START. */
+_IRQL_requires_max_(PASSIVE_LEVEL)
+void AnnounceSuspend(_Inout_ PVOLUME Volume);
+
 /* Takes letter and interface away, whatever there is of them. */
 _IRQL_requires_max_(PASSIVE_LEVEL)
 void AnnounceWithdraw(_Inout_ PVOLUME Volume);
@@ -46,6 +50,9 @@ _IRQL_requires_max_(DISPATCH_LEVEL)
 WCHAR VolumeLetter(_In_ PVOLUME Volume);
 _IRQL_requires_max_(DISPATCH_LEVEL)
 void VolumeSetLetter(_Inout_ PVOLUME Volume, _In_ WCHAR Letter);
+
+_IRQL_requires_max_(DISPATCH_LEVEL)
+void VolumeSetRoute(_Inout_ PVOLUME Volume, _In_ ULONG Route);
 
 /* STATUS_OBJECT_NAME_COLLISION if the machine's drive Letter is there already. */
 _IRQL_requires_max_(PASSIVE_LEVEL)

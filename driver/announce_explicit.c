@@ -13,7 +13,7 @@ ExplicitLetter(PVOLUME Volume)
     WCHAR letter = (WCHAR)Volume->Shape.letter;
     NTSTATUS status;
 
-    Volume->Route = PLATTER_ROUTE_EXPLICIT;
+    VolumeSetRoute(Volume, PLATTER_ROUTE_EXPLICIT);
     if (letter != 0)
         status = MountMgrCreateLetter(&Volume->Name, letter);
     else

@@ -132,7 +132,9 @@ Hello(PSESSION Session, PIRP Irp)
     out->routes = AnnounceRoutes();
     out->max_transfer = PLATTER_MAX_TRANSFER;
     out->max_batch = PLATTER_MAX_BATCH;
+    KeAcquireSpinLock(&Platter.Lock, &irql);
     out->volumes = Platter.VolumeCount;
+    KeReleaseSpinLock(&Platter.Lock, irql);
     return CompleteIrp(Irp, STATUS_SUCCESS, sizeof(*out));
 }
 
@@ -223,7 +225,7 @@ Remove(PSESSION Session, PIRP Irp)
         return CompleteIrp(Irp, STATUS_NOT_FOUND, 0);
     if (!SecurityMayRemove(&caller, &volume->Owner))
         status = STATUS_ACCESS_DENIED;
-    else if ((in.flags & PLATTER_REMOVE_FORCE) == 0 && volume->OpenHandles != 0 && !volume->Removing)
+    else if ((in.flags & PLATTER_REMOVE_FORCE) == 0 && volume->OpenHandles != 0 && !VolumeIsRemoving(volume))
         status = STATUS_DEVICE_BUSY;
     else
         status = VolumeAwaitGone(volume, Irp);

@@ -146,7 +146,7 @@ Start(PVOLUME Volume)
 {
     KIRQL irql;
 
-    if (Volume->Removing)
+    if (VolumeIsRemoving(Volume))
         return STATUS_NO_SUCH_DEVICE;
     KeAcquireSpinLock(&Platter.Lock, &irql);
     Volume->PnpStarted = TRUE;
@@ -191,7 +191,7 @@ Remove(PVOLUME Volume)
     KeReleaseSpinLock(&Platter.Lock, irql);
     TRACE_INFO("volume %u: removed by PnP, present %u\n", (ULONG)Volume->Id, present);
     if (present)
-        VolumeQueueWork(Volume, VOLUME_WORK_INTERFACE_OFF);
+        VolumeQueueWork(Volume, VOLUME_WORK_SUSPEND);
     VolumeSettle(Volume);
     return STATUS_SUCCESS;
 }

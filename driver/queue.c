@@ -75,7 +75,7 @@ QueuePut(PVOLUME Volume, PIRP Irp)
 
     RequestSetDeadline(Irp, ClockMilliseconds() + Volume->DeadlineMs);
     KeAcquireSpinLock(&session->Lock, &irql);
-    if (Volume->Removing)
+    if (VolumeIsRemoving(Volume))
         status = STATUS_NO_SUCH_DEVICE;
     else if (Insert(&session->Pending, Irp, CancelRequest))
         session->Requests++;
@@ -120,7 +120,7 @@ QueueHandOut(PVOLUME Volume, PIRP Irp)
     KIRQL irql;
 
     KeAcquireSpinLock(&session->Lock, &irql);
-    if (Volume->Removing)
+    if (VolumeIsRemoving(Volume))
     {
         status = STATUS_NO_SUCH_DEVICE;
     }

@@ -39,7 +39,7 @@ ULONG QueueHandOut(_Inout_ PVOLUME Volume, _Inout_ PIRP Irp);
 _IRQL_requires_max_(DISPATCH_LEVEL)
 PIRP QueueTakeAnswered(_Inout_ PSESSION Session, _In_ ULONGLONG Id);
 
-/* Completes all requests of the volume with Status; Volume->Removing is set, so none comes after. */
+/* Completes all requests of the volume with Status; the volume is being removed, so none comes after. */
 _IRQL_requires_max_(DISPATCH_LEVEL)
 void QueueDrain(_Inout_ PVOLUME Volume, _In_ NTSTATUS Status);
 

@@ -79,7 +79,7 @@ VolumeReferenceNextOf(PSESSION Session)
     {
         PVOLUME volume = CONTAINING_RECORD(entry, VOLUME, Link);
 
-        if (volume->Session == Session && !volume->Removing)
+        if (volume->Session == Session && !VolumeIsRemoving(volume))
         {
             found = volume;
             VolumeReference(found);
@@ -250,7 +250,7 @@ Initialize(PVOLUME Volume,
     Volume->State = PLATTER_STATE_CREATED;
     InitializeListHead(&Volume->RemoveIrps);
     IoInitializeRemoveLock(&Volume->RemoveLock, POOL_VOLUME, 0, 0);
-    Device->Flags |= DO_DIRECT_IO;
+    Device->Flags |= DO_DIRECT_IO | DO_POWER_PAGABLE;
     /* No demand on buffers: data is copied. Sector size and stack are for the I/O manager and file systems above. */
     Device->AlignmentRequirement = FILE_BYTE_ALIGNMENT;
     Device->SectorSize = (USHORT)In->sector_size;
@@ -263,9 +263,11 @@ Publish(PVOLUME Volume)
     KIRQL irql;
 
     KeAcquireSpinLock(&Platter.Lock, &irql);
-    Volume->Session->HadVolumes = TRUE;
     InsertTailList(&Platter.Volumes, &Volume->Link);
     Platter.VolumeCount++;
+    KeAcquireSpinLockAtDpcLevel(&Volume->Session->Lock);
+    Volume->Session->HadVolumes = TRUE;
+    KeReleaseSpinLockFromDpcLevel(&Volume->Session->Lock);
     KeReleaseSpinLock(&Platter.Lock, irql);
     DeadlineTimerUpdate();
 }

@@ -19,9 +19,9 @@
 /* Steps for the work item; VOLUME.Work. */
 #define VOLUME_WORK_ANNOUNCE                                                                                           \
     0x1u /* begin or go on announcing: probe passed, PnP has started, a letter came, time is up */
-#define VOLUME_WORK_INTERFACE_OFF 0x2u /* disabled in the device manager, or about to be ejected */
-#define VOLUME_WORK_WITHDRAW 0x4u      /* take the letter back, tell PnP that the device is gone */
-#define VOLUME_WORK_DELETE 0x8u        /* last step: drain and delete the device */
+#define VOLUME_WORK_SUSPEND 0x2u  /* disabled in the device manager, or about to be ejected */
+#define VOLUME_WORK_WITHDRAW 0x4u /* take the letter back, tell PnP that the device is gone */
+#define VOLUME_WORK_DELETE 0x8u   /* last step: drain and delete the device */
 
 /* How far announcing has come; written by the work item. */
 typedef enum _ANNOUNCE_STAGE
@@ -65,13 +65,12 @@ struct _VOLUME
     BOOLEAN Staged;        /* L; StageDeadline counts */
     BOOLEAN StageTimedOut; /* L */
     WCHAR Letter;          /* L; that it has now, 0: none */
+    ULONG Route;           /* L; enum platter_route, of the letter */
     WCHAR VolumeName[GUID_STRING_CHARS + 11]; /* L; \??\Volume{...} that the Mount Manager gave, empty: none */
 
-    ULONG State;      /* S; enum platter_volume_state */
-    BOOLEAN Removing; /* S; takes no new requests */
+    volatile LONG State; /* I; enum platter_volume_state; REMOVING is for good */
 
     ANNOUNCE_STAGE Stage;               /* W */
-    ULONG Route;                        /* W; enum platter_route, of the letter */
     const struct _ANNOUNCER *Announcer; /* W; NULL: not announced */
     UNICODE_STRING InterfaceName;       /* W */
     BOOLEAN InterfaceOn;                /* W */
@@ -81,6 +80,26 @@ struct _VOLUME
     volatile LONG MediaLocks;  /* I; MEDIA_REMOVAL prevents that stand */
     ULONGLONG ReadBytes, WrittenBytes, ReadRequests, WriteRequests, FailedRequests, LateAnswers; /* S */
 };
+
+/* Also under another lock: who reads this after a lock that REMOVING's drain takes later is drained. */
+static inline ULONG
+VolumeState(_In_ const VOLUME *Volume)
+{
+    return (ULONG)__atomic_load_n(&Volume->State, __ATOMIC_ACQUIRE);
+}
+
+static inline BOOLEAN
+VolumeIsRemoving(_In_ const VOLUME *Volume)
+{
+    return (BOOLEAN)(VolumeState(Volume) == PLATTER_STATE_REMOVING);
+}
+
+/* FALSE: the state is not From (any more); nothing is changed. */
+static inline BOOLEAN
+VolumeAdvance(_Inout_ PVOLUME Volume, _In_ ULONG From, _In_ ULONG To)
+{
+    return (BOOLEAN)(InterlockedCompareExchange(&Volume->State, (LONG)To, (LONG)From) == (LONG)From);
+}
 
 static inline PVOLUME
 VolumeOfDevice(_In_ PDEVICE_OBJECT Device)

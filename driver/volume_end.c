@@ -39,15 +39,7 @@ VolumeDeviceDeleted(void)
 BOOLEAN
 VolumeBeginRemove(PVOLUME Volume)
 {
-    BOOLEAN first;
-    KIRQL irql;
-
-    KeAcquireSpinLock(&Volume->Session->Lock, &irql);
-    first = (BOOLEAN)!Volume->Removing;
-    Volume->Removing = TRUE;
-    Volume->State = PLATTER_STATE_REMOVING;
-    KeReleaseSpinLock(&Volume->Session->Lock, irql);
-    if (!first)
+    if (InterlockedExchange(&Volume->State, PLATTER_STATE_REMOVING) == PLATTER_STATE_REMOVING)
         return FALSE;
     TRACE_INFO("volume %u is being removed\n", (ULONG)Volume->Id);
     QueueDrain(Volume, STATUS_NO_SUCH_DEVICE);
@@ -236,8 +228,8 @@ Worker(PDEVICE_OBJECT Device, PVOID Context)
             break;
         if ((work & VOLUME_WORK_ANNOUNCE) != 0)
             AnnounceStep(volume);
-        if ((work & VOLUME_WORK_INTERFACE_OFF) != 0 && volume->InterfaceName.Buffer != NULL)
-            AnnounceInterface(volume, FALSE);
+        if ((work & VOLUME_WORK_SUSPEND) != 0)
+            AnnounceSuspend(volume);
         if ((work & VOLUME_WORK_WITHDRAW) != 0)
             Withdraw(volume);
         if ((work & VOLUME_WORK_DELETE) != 0)

@@ -30,7 +30,7 @@ VolumeInfo(PVOLUME Volume, BOOLEAN MayRemove, struct platter_volume_info *Info)
     if (!Volume->Gone)
     { /* the session may be gone with it */
         KeAcquireSpinLockAtDpcLevel(&Volume->Session->Lock);
-        Info->state = Volume->State;
+        Info->state = VolumeState(Volume);
         Info->read_bytes = Volume->ReadBytes;
         Info->written_bytes = Volume->WrittenBytes;
         Info->read_requests = Volume->ReadRequests;

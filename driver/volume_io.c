@@ -16,12 +16,8 @@
 static BOOLEAN
 IsServing(PVOLUME Volume)
 {
-    ULONG state;
-    KIRQL irql;
+    ULONG state = VolumeState(Volume);
 
-    KeAcquireSpinLock(&Volume->Session->Lock, &irql);
-    state = Volume->State;
-    KeReleaseSpinLock(&Volume->Session->Lock, irql);
     return (BOOLEAN)(state != PLATTER_STATE_CREATED && state != PLATTER_STATE_PROBING);
 }
 

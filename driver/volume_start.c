@@ -10,41 +10,15 @@ static DRIVER_CANCEL CancelStart;
 NTSTATUS
 VolumeStart(PVOLUME Volume, PIRP Irp)
 {
-    NTSTATUS status = STATUS_SUCCESS;
-    KIRQL irql;
+    NTSTATUS status;
 
-    KeAcquireSpinLock(&Volume->Session->Lock, &irql);
-    if (Volume->Removing)
-        status = STATUS_NO_SUCH_DEVICE;
-    else if (Volume->State != PLATTER_STATE_CREATED)
-        status = STATUS_INVALID_DEVICE_STATE;
-    else
-        Volume->State = PLATTER_STATE_PROBING;
-    KeReleaseSpinLock(&Volume->Session->Lock, irql);
-    if (!NT_SUCCESS(status))
-        return status;
+    if (!VolumeAdvance(Volume, PLATTER_STATE_CREATED, PLATTER_STATE_PROBING))
+        return VolumeIsRemoving(Volume) ? STATUS_NO_SUCH_DEVICE : STATUS_INVALID_DEVICE_STATE;
     status = IoAcquireRemoveLock(&Volume->RemoveLock, Irp);
     if (!NT_SUCCESS(status))
         return STATUS_NO_SUCH_DEVICE;
     RequestSetVolume(Irp, Volume);
     return RequestQueue(Volume, Irp);
-}
-
-/* Moves the state if it is still From; FALSE: it is not, the volume is being removed. */
-static BOOLEAN
-Advance(PVOLUME Volume, ULONG From, ULONG To)
-{
-    BOOLEAN moved = FALSE;
-    KIRQL irql;
-
-    KeAcquireSpinLock(&Volume->Session->Lock, &irql);
-    if (!Volume->Removing && Volume->State == From)
-    {
-        Volume->State = To;
-        moved = TRUE;
-    }
-    KeReleaseSpinLock(&Volume->Session->Lock, irql);
-    return moved;
 }
 
 /* The one who gave up waiting; the volume would be half announced, so it goes. */
@@ -109,25 +83,25 @@ VolumeProbed(PVOLUME Volume, PIRP Irp, NTSTATUS Status)
     if (!NT_SUCCESS(Status))
     {
         /* Nobody knows of the volume yet, so it may be tried again. */
-        Advance(Volume, PLATTER_STATE_PROBING, PLATTER_STATE_CREATED);
+        VolumeAdvance(Volume, PLATTER_STATE_PROBING, PLATTER_STATE_CREATED);
         TRACE_INFO("volume %u: probe read failed, %08x\n", (ULONG)Volume->Id, (ULONG)Status);
         CompleteIrp(Irp, Status, 0);
         return;
     }
-    if (!Advance(Volume, PLATTER_STATE_PROBING, PLATTER_STATE_STARTING))
+    if (!VolumeAdvance(Volume, PLATTER_STATE_PROBING, PLATTER_STATE_STARTING))
     {
         CompleteIrp(Irp, STATUS_NO_SUCH_DEVICE, 0);
         return;
     }
     if (!KeepIrp(Volume, Irp))
     {
-        Advance(Volume, PLATTER_STATE_STARTING, PLATTER_STATE_CREATED);
+        VolumeAdvance(Volume, PLATTER_STATE_STARTING, PLATTER_STATE_CREATED);
         CompleteIrp(Irp, STATUS_CANCELLED, 0);
         return;
     }
     VolumeQueueWork(Volume, VOLUME_WORK_ANNOUNCE);
     /* VolumeBeginRemove may have come between the two steps above and found no IRP to answer. */
-    if (Volume->Removing)
+    if (VolumeIsRemoving(Volume))
         VolumeStarted(Volume, STATUS_NO_SUCH_DEVICE);
 }
 
@@ -136,11 +110,12 @@ VolumeStarted(PVOLUME Volume, NTSTATUS Status)
 {
     PIRP irp;
 
-    if (NT_SUCCESS(Status) && !Advance(Volume, PLATTER_STATE_STARTING, PLATTER_STATE_RUNNING))
+    if (NT_SUCCESS(Status) && !VolumeAdvance(Volume, PLATTER_STATE_STARTING, PLATTER_STATE_RUNNING))
         Status = STATUS_NO_SUCH_DEVICE;
     irp = TakeIrp(Volume);
     if (irp != NULL)
     {
+        TRACE_INFO("volume %u: start ended, %08x\n", (ULONG)Volume->Id, (ULONG)Status);
         if (NT_SUCCESS(Status))
         {
             VolumeInfo(Volume, TRUE, irp->AssociatedIrp.SystemBuffer);
@@ -152,7 +127,6 @@ VolumeStarted(PVOLUME Volume, NTSTATUS Status)
         }
         VolumeDereference(Volume);
     }
-    TRACE_INFO("volume %u: start ended, %08x\n", (ULONG)Volume->Id, (ULONG)Status);
     if (!NT_SUCCESS(Status))
         VolumeBeginRemove(Volume);
 }
