@@ -14,7 +14,7 @@ for purpose in "$@"; do
     case $purpose in
     build) packages="$packages $build" ;;
     demo) packages="$packages $build $images $wine" ;;
-    test) packages="$packages $build $images $wine clang llvm libcmocka-dev libnbd-bin git mandoc" ;;
+    test) packages="$packages $build $images $wine clang llvm libcmocka-dev libnbd-bin zstd openssl git mandoc" ;;
     lint) packages="$packages $build clang clang-tidy clang-format cppcheck shellcheck git" ;;
     format) packages="$packages clang-format" ;;
     bench) packages="$packages $build $images libnbd-bin fio" ;;

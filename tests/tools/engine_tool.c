@@ -2,13 +2,14 @@
 /*
  * What the interop suites ask the engine, one line an answer:
  *
- *   engine_tool [-s SECTOR] [-w] [-u] [-f FORMAT] [-t THREADS] [-o] [-c BYTES] COMMAND IMAGE ...
+ *   engine_tool [-s SECTOR] [-w] [-u] [-f FORMAT] [-p PASSWORD] [-d DISK] [-t THREADS] [-o] [-c BYTES] COMMAND IMAGE ...
  *     info IMAGE               key=value lines
  *     table IMAGE              style, then one line a partition
  *     map IMAGE                "data|hole OFFSET LENGTH" lines
  *     copy IMAGE OUT           the whole disk as a raw image; -o replaces, -c cancels when that much is done
  *     part IMAGE NUMBER OUT    one partition
  *     verify IMAGE             findings, then a summary
+ *     read IMAGE OFFSET LENGTH those bytes, as they are
  *     write IMAGE OFFSET TEXT  writes and flushes (with -w)
  *     hold IMAGE               opens it, says "held", waits for the end of its input
  *
@@ -160,6 +161,18 @@ static int write_text(struct platter_image *image, const char *offset, const cha
     return result ? result : platter_block_flush(block, err);
 }
 
+static int read_bytes(struct platter_image *image, const char *offset, const char *bytes, struct platter_error *err)
+{
+    size_t length = strtoull(bytes, NULL, 0);
+    uint8_t *data = malloc(length);
+    int result = platter_block_read(platter_image_block(image), data, length, strtoull(offset, NULL, 0), err);
+
+    if (result == PLATTER_OK && fwrite(data, 1, length, stdout) != length)
+        result = PLATTER_E_IO;
+    free(data);
+    return result;
+}
+
 static int hold(void)
 {
     puts("held");
@@ -195,6 +208,8 @@ static int run(char **arguments, int count, struct platter_error *err)
         result = copy_partition(image, (uint32_t)strtoul(arguments[2], NULL, 0), arguments[3], err);
     else if (strcmp(command, "verify") == 0 && count == 2)
         result = verify(image, err);
+    else if (strcmp(command, "read") == 0 && count == 4)
+        result = read_bytes(image, arguments[2], arguments[3], err);
     else if (strcmp(command, "write") == 0 && count == 4)
         result = write_text(image, arguments[2], arguments[3], err);
     else if (strcmp(command, "hold") == 0 && count == 2)
@@ -214,7 +229,7 @@ int main(int argc, char **argv)
     /* A limit on the size of files is to come back as an error, as a full disk does. */
     signal(SIGXFSZ, SIG_IGN);
     convert_options.progress.function = progress;
-    while ((option = getopt(argc, argv, "s:wuf:t:oc:")) != -1) {
+    while ((option = getopt(argc, argv, "s:wuf:p:d:t:oc:")) != -1) {
         switch (option) {
         case 's':
             options.sector_size = (uint32_t)strtoul(optarg, NULL, 0);
@@ -227,6 +242,12 @@ int main(int argc, char **argv)
             break;
         case 'f':
             options.format = optarg;
+            break;
+        case 'p':
+            options.password = optarg;
+            break;
+        case 'd':
+            options.disk = (uint32_t)strtoul(optarg, NULL, 0);
             break;
         case 't':
             convert_options.threads = (unsigned)strtoul(optarg, NULL, 0);

@@ -2,7 +2,8 @@
 /*
  * Works an image at random, the same way for the same seed, and says whether it kept what it was given.
  *
- *   image_tool read IMAGE RAW SEED COUNT          COUNT random reads of IMAGE equal those of RAW
+ *   image_tool read IMAGE RAW SEED COUNT [PASSWORD [DISK]]
+ *                                                 COUNT random reads of IMAGE equal those of RAW
  *   image_tool write IMAGE RAW SEED COUNT         COUNT random writes, discards and flushes of four threads on IMAGE;
  *                                                 RAW is made to hold the same
  *   image_tool tagged-write IMAGE LOG SEED COUNT  writes sectors that tell who wrote them, and logs each step
@@ -27,6 +28,7 @@
 #define THREADS 4u
 
 static const char *program;
+static struct platter_open_options options;
 
 static int fail(const struct platter_error *error)
 {
@@ -79,10 +81,10 @@ static struct place pick(uint64_t *state, uint64_t from, uint64_t to, bool secto
 
 static struct platter_image *open_image(const char *path, bool writable)
 {
-    struct platter_open_options options = {.flags = writable ? PLATTER_OPEN_WRITABLE : 0};
     struct platter_image *image = NULL;
     struct platter_error error;
 
+    options.flags = writable ? PLATTER_OPEN_WRITABLE : 0;
     if (platter_image_open(path, &options, &image, &error))
         (void)fail(&error);
     return image;
@@ -295,8 +297,11 @@ static int tagged_check_command(char **arguments)
 int main(int count, char **arguments)
 {
     program = arguments[0];
-    if (count == 6 && strcmp(arguments[1], "read") == 0)
+    if (count >= 6 && count <= 8 && strcmp(arguments[1], "read") == 0) {
+        options.password = count > 6 ? arguments[6] : NULL;
+        options.disk = count > 7 ? (uint32_t)strtoul(arguments[7], NULL, 0) : 0;
         return read_command(arguments + 2);
+    }
     if (count == 6 && strcmp(arguments[1], "write") == 0)
         return write_command(arguments + 2);
     if (count == 6 && strcmp(arguments[1], "tagged-write") == 0)
