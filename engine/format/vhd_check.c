@@ -148,7 +148,7 @@ enum platter_result platter_vhd_verify(struct platter_block *disk, platter_findi
 
         (void)platter_error_set(&error, PLATTER_E_FORMAT, s->file->name, s->footer.copy_used ? PLATTER_NO_OFFSET : 0,
                                 s->footer.copy_used ? "the footer at the end is damaged; its copy at the start is used"
-                                                    : "the copy of the footer at the start is damaged");
+                                                    : "the footer's copy at the start is not what the footer is");
         report->warnings++;
         if (finding)
             finding(context, false, &error);

@@ -127,39 +127,31 @@ enum platter_result platter_vhdx_lookup(struct vhdx *x, uint64_t offset, uint64_
 {
     uint64_t block = offset >> x->block_bits, within = offset & (x->meta.block_size - 1);
     uint64_t index = vhdx_bat_index(x, block), entry;
+    unsigned state;
     uint8_t *page;
     enum platter_result result = platter_page_table_hold(&x->bat, index * 8, &page, err);
 
     if (result)
         return result;
     entry = entry_of(page, index);
+    state = VHDX_STATE(entry);
     run->where = where_of(x, entry);
     run->length = x->meta.block_size - within;
-    if (VHDX_STATE(entry) <= VHDX_UNMAPPED)
+    if (state <= VHDX_UNMAPPED)
         run->length = absent_length(x, page, block, offset, limit, run->where);
     platter_page_table_release(&x->bat);
-    switch (VHDX_STATE(entry)) {
-    case VHDX_NOT_PRESENT:
-    case VHDX_UNDEFINED:
-    case VHDX_ZERO:
-    case VHDX_UNMAPPED:
-    case VHDX_UNMAPPED_OLD:
-        break;
-    case VHDX_PARTIALLY_PRESENT:
-        if (!x->meta.has_parent)
-            return impossible(x, index, entry, err);
+    if (state == VHDX_PARTIALLY_PRESENT && x->meta.has_parent) {
         if ((result = partial_run(x, offset, limit, block, run, err)))
             return result;
-        /* fall through */
-    case VHDX_FULLY_PRESENT:
+    } else if (state > VHDX_UNMAPPED && state != VHDX_UNMAPPED_OLD && state != VHDX_FULLY_PRESENT) {
+        return impossible(x, index, entry, err);
+    }
+    if (state >= VHDX_FULLY_PRESENT) {
         run->host = VHDX_OFFSET(entry) + within;
         if (!platter_vhdx_room_for(x, VHDX_OFFSET(entry), x->meta.block_size) ||
             (run->where == VHDX_OWN &&
              !platter_inside(run->host, run->length < limit ? run->length : limit, platter_block_size(x->file))))
             return impossible(x, index, entry, err);
-        break;
-    default:
-        return impossible(x, index, entry, err);
     }
     if (run->length > limit)
         run->length = limit;

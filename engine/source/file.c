@@ -102,15 +102,16 @@ static enum platter_result file_read(struct platter_block *base, void *buffer, s
 static enum platter_result write_span(struct file_block *block, uint8_t *bounce, const struct span *span,
                                       const uint8_t *data, struct platter_error *err)
 {
-    uint64_t size = platter_block_size(&block->base);
     enum platter_result result;
     bool edges = span->skip || span->piece != span->length;
+    uint64_t size;
 
     if (!edges) {
         memcpy(bounce, data, span->piece);
         return platter_os_file_write(block->file, bounce, span->length, span->offset, err);
     }
     platter_mutex_lock(&block->edges);
+    size = platter_block_size(&block->base); /* under the lock: see platter_file_resize */
     result = read_span(block, bounce, span->length, span->offset, 0, err);
     if (result == PLATTER_OK) {
         memcpy(bounce + span->skip, data, span->piece);
@@ -265,8 +266,11 @@ enum platter_result platter_file_resize(struct platter_block *block, uint64_t si
         return platter_error_set(err, PLATTER_E_UNSUPPORTED, block->name, PLATTER_NO_OFFSET, "cannot change its size");
     if (size > INT64_MAX)
         return platter_error_set(err, PLATTER_E_RANGE, block->name, PLATTER_NO_OFFSET, "cannot become that large");
+    /* Whoever writes over the file's end puts the end back where it was: not to where it was before this. */
+    platter_mutex_lock(&((struct file_block *)block)->edges);
     result = platter_os_file_resize(((struct file_block *)block)->file, size, err);
     if (result == PLATTER_OK)
         __atomic_store_n(&block->size, size, __ATOMIC_RELEASE);
+    platter_mutex_unlock(&((struct file_block *)block)->edges);
     return result;
 }
