@@ -1,20 +1,68 @@
 /* SPDX-License-Identifier: MIT */
 #include "image.h"
 
+#include "../engine/os/file.h"
 #include "choose.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static enum platter_result read_options(const struct cli_arguments *arguments, uint32_t flags,
-                                        struct platter_open_options *options, struct platter_error *err)
+#define PASSWORD_MOST 1024u
+
+/* The first line of a file, so that a password stands neither in the list of processes nor in a shell's history. */
+static enum platter_result read_password(const char *path, char *password, struct platter_error *err)
 {
-    uint64_t sector_size = 0;
+    uint8_t line[PASSWORD_MOST + 2];
+    struct platter_os_file *file;
+    enum platter_result result = platter_os_file_open(path, PLATTER_OS_FILE_SHARE_WRITERS, &file, err);
+    size_t length = 0, at = 0;
+
+    if (result != PLATTER_OK)
+        return result;
+    result = platter_os_file_read(file, line, sizeof(line), 0, &length, err);
+    platter_os_file_close(file);
+    if (result != PLATTER_OK)
+        return result;
+    while (at < length && line[at] != '\n' && line[at] != '\r' && line[at] != '\0')
+        at++;
+    if (at == 0 || at > PASSWORD_MOST)
+        result = platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
+                                   at ? "its first line is longer than a password can be" : "its first line is empty");
+    else
+        memcpy(password, line, at);
+    password[result == PLATTER_OK ? at : 0] = '\0';
+    return result;
+}
+
+static enum platter_result check_format(const char *wanted, struct platter_error *err)
+{
     const char *const *name = platter_format_names();
-    enum platter_result result = cli_option_number(arguments, "sector-size", 512, 4096, &sector_size, err);
     char names[256];
     size_t used = 0;
 
+    for (; *name; name++) {
+        if (strcmp(*name, wanted) == 0)
+            return PLATTER_OK;
+        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", *name);
+        if (used >= sizeof(names))
+            break;
+    }
+    return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "'--format %.64s': want one of %s", wanted,
+                             names);
+}
+
+/* `password`: PASSWORD_MOST + 1 bytes that live as long as the options are used. */
+static enum platter_result read_options(const struct cli_arguments *arguments, uint32_t flags, char *password,
+                                        struct platter_open_options *options, struct platter_error *err)
+{
+    const char *password_file = cli_option_value(arguments, "password-file");
+    uint64_t sector_size = 0, disk = 0;
+    enum platter_result result = cli_option_number(arguments, "sector-size", 512, 4096, &sector_size, err);
+
+    if (result == PLATTER_OK)
+        result = cli_option_number(arguments, "disk", 1, 1024, &disk, err);
+    if (result == PLATTER_OK && password_file)
+        result = read_password(password_file, password, err);
     if (result != PLATTER_OK)
         return result;
     if (sector_size & (sector_size - 1))
@@ -23,25 +71,19 @@ static enum platter_result read_options(const struct cli_arguments *arguments, u
     memset(options, 0, sizeof(*options));
     options->flags = flags;
     options->sector_size = (uint32_t)sector_size;
+    options->snapshot = cli_option_value(arguments, "snapshot");
+    options->disk = (uint32_t)disk;
+    options->password = password_file ? password : NULL;
     options->format = cli_option_value(arguments, "format");
-    if (!options->format)
-        return PLATTER_OK;
-    for (; *name; name++) {
-        if (strcmp(*name, options->format) == 0)
-            return PLATTER_OK;
-        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", *name);
-        if (used >= sizeof(names))
-            break;
-    }
-    return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "'--format %.64s': want one of %s",
-                             options->format, names);
+    return options->format ? check_format(options->format, err) : PLATTER_OK;
 }
 
 enum platter_result cli_image_open(const struct cli_arguments *arguments, uint32_t flags, struct platter_image **image,
                                    struct platter_error *err)
 {
+    char password[PASSWORD_MOST + 1] = "";
     struct platter_open_options options;
-    enum platter_result result = read_options(arguments, flags, &options, err);
+    enum platter_result result = read_options(arguments, flags, password, &options, err);
 
     if (result != PLATTER_OK)
         return result;

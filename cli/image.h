@@ -9,8 +9,11 @@
 /* For the option table of every command that opens an image. */
 #define CLI_IMAGE_OPTIONS                                                                                              \
     {"format", "NAME", "take the image for this format instead of looking at its content ('raw': a bare disk)"},       \
+        {"sector-size", "N", "bytes in a sector, 512 to 4096, where the image does not say; 512 otherwise"},           \
+        {"snapshot", "NAME", "the disk as it was at this snapshot inside the image, by name or id"},                   \
+        {"disk", "N", "which disk of a backup that holds several, counted from 1; the first otherwise"},               \
     {                                                                                                                  \
-        "sector-size", "N", "bytes in a sector, 512 to 4096, where the image does not say; 512 otherwise"              \
+        "password-file", "FILE", "open an encrypted image with the password on the first line of FILE"                 \
     }
 
 /* Opens operand 0 as the options above say. `flags`: enum platter_open_flag. */

@@ -45,6 +45,20 @@ static const struct platter_format *find_format(struct platter_block *file, cons
     return maybe;
 }
 
+/* Whoever asks for a snapshot is not to get the present state instead, unsaid. */
+static enum platter_result check_features(const struct platter_format *format, const char *path,
+                                          const struct platter_open_options *options, struct platter_error *err)
+{
+    if (options->snapshot && !(format->features & PLATTER_FORMAT_SNAPSHOTS))
+        return platter_error_set(err, PLATTER_E_NOT_FOUND, path, PLATTER_NO_OFFSET,
+                                 "%s images have no snapshots inside, so there is no \"%s\"", format->name,
+                                 options->snapshot);
+    if (options->disk > 1 && !(format->features & PLATTER_FORMAT_DISKS))
+        return platter_error_set(err, PLATTER_E_NOT_FOUND, path, PLATTER_NO_OFFSET,
+                                 "%s images hold one disk, so there is no disk %u", format->name, options->disk);
+    return PLATTER_OK;
+}
+
 static void fill_info(struct platter_image *image, struct platter_block *file, const struct platter_opened *opened)
 {
     struct platter_image_info *info = &image->info;
@@ -103,6 +117,9 @@ enum platter_result platter_image_open_in(const char *path, const struct platter
     }
     opened.details = &made->details;
     request.options = options;
+    result = check_features(made->format, path, options, err);
+    if (result)
+        goto fail;
     result = made->format->open(file, &request, &opened, err);
     if (result)
         goto fail;

@@ -36,8 +36,14 @@ struct platter_opened {
 void platter_detail_add(struct platter_detail_list *list, const char *key, const char *format, ...)
     PLATTER_PRINTF(3, 4);
 
+enum platter_format_feature {
+    PLATTER_FORMAT_SNAPSHOTS = 1u << 0, /* open looks at options->snapshot */
+    PLATTER_FORMAT_DISKS = 1u << 1,     /* open looks at options->disk */
+};
+
 struct platter_format {
-    const char *name; /* "vhd" */
+    const char *name;  /* "vhd" */
+    uint32_t features; /* enum platter_format_feature; what is asked for beyond them is refused before open */
     /* Looks at content only, reads as little as it can. An I/O error is PROBE_NO. */
     enum platter_probe (*probe)(struct platter_block *file);
     /*

@@ -207,6 +207,7 @@ static enum platter_result mrimgx_verify(struct platter_block *disk, platter_fin
 
 const struct platter_format platter_format_mrimgx = {
     .name = "mrimgx",
+    .features = PLATTER_FORMAT_DISKS,
     .probe = mrimgx_probe,
     .open = mrimgx_open,
     .verify = mrimgx_verify,

@@ -235,6 +235,7 @@ fail:
 
 const struct platter_format platter_format_qcow2 = {
     .name = "qcow2",
+    .features = PLATTER_FORMAT_SNAPSHOTS,
     .probe = qcow2_probe,
     .open = qcow2_open,
     .verify = platter_qcow2_verify,

@@ -40,6 +40,12 @@ qemu-img convert -O raw packed.qcow2 then.raw
 keeps_writes "with a snapshot" packed.qcow2 then.raw
 qemu-img convert -l before -O raw packed.qcow2 snapshot.raw
 check "the snapshot is as it was" cmp then.raw snapshot.raw
+rm -f snapshot.raw
+check "the snapshot, by us" "$root/build/host/platter" convert packed.qcow2 snapshot.raw --snapshot before
+check "has the bytes of then" cmp then.raw snapshot.raw
+refuses "a snapshot of a raw image" 3 "no snapshots inside" "$root/build/host/platter" info base.raw --snapshot before
+refuses "a second disk" 3 "there is no disk 2" "$root/build/host/platter" info base.raw --disk 2
+refuses "a snapshot that is not there" 3 "no snapshot \"after\"" "$root/build/host/platter" info packed.qcow2 --snapshot after
 
 qemu-img create -q -f qcow2 -o data_file=data.raw,data_file_raw=on outside.qcow2 12M
 qemu-img convert -n -O qcow2 base.raw outside.qcow2
