@@ -40,7 +40,7 @@ BusAddDevice(PDRIVER_OBJECT DriverObject, PDEVICE_OBJECT PhysicalDeviceObject)
     PBUS bus;
     NTSTATUS status;
 
-    if (BusPresent()) /* one is all there is use for; a second would fight for the children */
+    if (Platter.BusDevices != 0) /* one is all there is use for; a second would fight for the children */
         return STATUS_DEVICE_ALREADY_ATTACHED;
     status = ControlCreate();
     if (!NT_SUCCESS(status))
@@ -59,6 +59,7 @@ BusAddDevice(PDRIVER_OBJECT DriverObject, PDEVICE_OBJECT PhysicalDeviceObject)
         IoDeleteDevice(device);
         return STATUS_NO_SUCH_DEVICE;
     }
+    Platter.BusDevices++;
     device->Flags |= DO_POWER_PAGABLE;
     device->Flags &= ~(ULONG)DO_DEVICE_INITIALIZING;
     return STATUS_SUCCESS;
@@ -235,7 +236,8 @@ Remove(PBUS Bus, PIRP Irp)
         Platter.Bus = NULL;
     KeReleaseSpinLock(&Platter.Lock, irql);
     ReleaseChildren();
-    ControlDelete(); /* or the driver could not be unloaded; a later AddDevice makes it again */
+    if (--Platter.BusDevices == 0)
+        ControlDelete(); /* or the driver could not be unloaded; a later AddDevice makes it again */
     Irp->IoStatus.Status = STATUS_SUCCESS;
     status = Pass(Bus, Irp);
     IoDetachDevice(lower);

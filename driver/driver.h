@@ -54,6 +54,7 @@ typedef struct _DRIVER_GLOBALS
     ULONG DeviceCount;   /* volume devices that exist, gone ones that still wait for their REMOVE included */
     ULONGLONG LastVolumeId;
     PBUS Bus;                     /* NULL: no bus device, volumes are plain devices */
+    ULONG BusDevices;             /* function devices that exist; PnP only, as the next */
     PDEVICE_OBJECT ControlDevice; /* written by PnP, DriverEntry and unload only, which the system serialises */
 
     KEVENT NoDevices;     /* signalled while DeviceCount is 0 */
