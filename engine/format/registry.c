@@ -6,6 +6,8 @@ extern const struct platter_format platter_format_vhd;
 extern const struct platter_format platter_format_vhdx;
 extern const struct platter_format platter_format_qcow2;
 extern const struct platter_format platter_format_mrimgx;
+extern const struct platter_format platter_format_vdi;
+extern const struct platter_format platter_format_split;
 extern const struct platter_format platter_format_raw;
 
 const struct platter_format *const platter_formats[] = {
@@ -13,6 +15,8 @@ const struct platter_format *const platter_formats[] = {
     &platter_format_vhdx,
     &platter_format_qcow2,
     &platter_format_mrimgx,
+    &platter_format_vdi,
+    &platter_format_split,
     &platter_format_raw,
     NULL,
 };

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * VDI: writing in place.
+ *
+ * The data of a new block goes to the first free place of the file. The map, which makes it part of the disk, is held
+ * back until a flush has seen the data to the medium. The header's count of blocks has to agree with the map at each
+ * moment, so both go out in one write as long as they lie near each other; when the map is huge the header goes first:
+ * a cut then leaves a count that is too high, which costs room, while one too low would let others write over blocks.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../os/system.h"
+#include "../source/file.h"
+#include "parent.h"
+#include "vdi.h"
+
+#define MAX_DIRTY 512u            /* pages of the map held back at most */
+#define ONE_WRITE_MOST (2u << 20) /* header and map together: disks of up to 256 GiB as VirtualBox lays them out */
+#define PIECE (1u << 20)
+#define ALIGNMENT 4096u /* an aligned write goes out in one, however the file was opened */
+
+static enum platter_result no_memory(struct vdi *v, struct platter_error *err)
+{
+    return platter_error_set(err, PLATTER_E_NO_MEMORY, v->file->name, PLATTER_NO_OFFSET, "out of memory");
+}
+
+struct first_finding {
+    bool any;
+    struct platter_error error;
+};
+
+static void remember(void *context, const struct platter_error *finding)
+{
+    struct first_finding *first = context;
+
+    if (!first->any)
+        first->error = *finding;
+    first->any = true;
+}
+
+enum platter_result platter_vdi_write_prepare(struct vdi *v, struct platter_error *err)
+{
+    struct first_finding first = {.any = false};
+    struct vdi_scan scan = {.used = NULL};
+    enum platter_result result;
+
+    v->used = calloc(1, v->header.blocks / 8 + 1);
+    v->dirty_pages = calloc(MAX_DIRTY, sizeof(*v->dirty_pages));
+    if (!v->used || !v->dirty_pages)
+        return no_memory(v, err);
+    scan.used = v->used;
+    result = platter_vdi_scan(v, &scan, remember, &first, err);
+    if (result)
+        return result;
+    v->used_end = scan.used_end;
+    /* A new block could come to lie where such an entry points: what is wrong is not made worse. */
+    if (first.any) {
+        char text[400];
+
+        memcpy(text, first.error.message, sizeof(text) - 1);
+        text[sizeof(text) - 1] = '\0';
+        return platter_error_set(err, PLATTER_E_READ_ONLY, first.error.file, first.error.offset,
+                                 "is damaged and can only be read: %s", text);
+    }
+    return PLATTER_OK;
+}
+
+/* `change` held. Copies a page of the map from memory. */
+static enum platter_result copy_page(struct vdi *v, uint64_t at, uint8_t *copy, size_t *length,
+                                     struct platter_error *err)
+{
+    uint64_t left = v->map.bytes - at;
+    uint8_t *page;
+    enum platter_result result = platter_page_table_hold(&v->map, at, &page, err);
+
+    *length = left < PLATTER_TABLE_PAGE ? (size_t)left : PLATTER_TABLE_PAGE;
+    if (result)
+        return result;
+    memcpy(copy, page, *length);
+    platter_page_table_release(&v->map);
+    return PLATTER_OK;
+}
+
+/* `change` held. Header and map, up to the last page that differs, in one write. */
+static enum platter_result write_together(struct vdi *v, uint64_t end, struct platter_error *err)
+{
+    uint64_t rounded = (end + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size_t length = (size_t)(rounded <= v->header.data_offset ? rounded : end), page;
+    uint8_t *image = platter_os_aligned_alloc(ALIGNMENT, (length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    enum platter_result result;
+
+    if (!image)
+        return no_memory(v, err);
+    result = platter_block_read(v->file, image, length, 0, err);
+    memcpy(image, v->header.raw, VDI_HEADER_BYTES);
+    for (size_t i = 0; i < v->dirty_count && result == PLATTER_OK; i++)
+        result = copy_page(v, v->dirty_pages[i], image + v->map.offset + v->dirty_pages[i], &page, err);
+    if (result == PLATTER_OK)
+        result = platter_block_write(v->file, image, length, 0, err);
+    platter_os_aligned_free(image);
+    return result;
+}
+
+/* `change` held. The header, then page by page. */
+static enum platter_result write_apart(struct vdi *v, struct platter_error *err)
+{
+    enum platter_result result = platter_block_write(v->file, v->header.raw, VDI_HEADER_BYTES, 0, err);
+    uint8_t page[PLATTER_TABLE_PAGE];
+    size_t length;
+
+    if (result == PLATTER_OK)
+        result = platter_block_flush(v->file, err);
+    for (size_t i = 0; i < v->dirty_count && result == PLATTER_OK; i++) {
+        result = copy_page(v, v->dirty_pages[i], page, &length, err);
+        if (result == PLATTER_OK)
+            result = platter_block_write(v->file, page, length, v->map.offset + v->dirty_pages[i], err);
+    }
+    return result;
+}
+
+/* `change` held. */
+static enum platter_result flush_map(struct vdi *v, struct platter_error *err)
+{
+    enum platter_result result = platter_block_flush(v->file, err);
+    uint64_t end = 0;
+
+    if (result || !v->dirty_count)
+        return result;
+    for (size_t i = 0; i < v->dirty_count; i++) {
+        if (v->dirty_pages[i] > end)
+            end = v->dirty_pages[i];
+    }
+    end = end + PLATTER_TABLE_PAGE < v->map.bytes ? end + PLATTER_TABLE_PAGE : v->map.bytes;
+    v->header.allocated = v->used_end;
+    platter_put_le32(v->header.raw + VDI_COUNT_AT, v->used_end);
+    result = v->map.offset + end <= ONE_WRITE_MOST ? write_together(v, v->map.offset + end, err) : write_apart(v, err);
+    if (result)
+        return result;
+    while (v->dirty_count)
+        platter_page_table_set_changed(&v->map, v->dirty_pages[--v->dirty_count], false);
+    return platter_block_flush(v->file, err);
+}
+
+enum platter_result platter_vdi_flush(struct platter_block *base, struct platter_error *err)
+{
+    struct vdi *v = (struct vdi *)base;
+    enum platter_result result;
+
+    platter_mutex_lock(&v->change);
+    result = flush_map(v, err);
+    platter_mutex_unlock(&v->change);
+    return result;
+}
+
+/* Before the first change: images made on this one are to see that it is no longer what they were made on. */
+static enum platter_result stamp(struct vdi *v, struct platter_error *err)
+{
+    enum platter_result result = PLATTER_OK;
+    uint8_t id[16];
+
+    if (__atomic_load_n(&v->stamped, __ATOMIC_ACQUIRE))
+        return PLATTER_OK;
+    platter_mutex_lock(&v->change);
+    if (!v->stamped && (result = platter_os_random(id, sizeof(id), err)) == PLATTER_OK) {
+        id[7] = (uint8_t)((id[7] & 0x0F) | 0x40); /* a random UUID says that it is one */
+        id[8] = (uint8_t)((id[8] & 0x3F) | 0x80);
+        result = platter_block_write(v->file, id, sizeof(id), VDI_MODIFIED_AT, err);
+        if (result == PLATTER_OK)
+            result = platter_block_flush(v->file, err);
+        if (result == PLATTER_OK) {
+            memcpy(v->header.raw + VDI_MODIFIED_AT, id, sizeof(id));
+            __atomic_store_n(&v->stamped, 1, __ATOMIC_RELEASE);
+        }
+    }
+    platter_mutex_unlock(&v->change);
+    return result;
+}
+
+/* `change` held. The block lies at `place` from now on. */
+static enum platter_result set_entry(struct vdi *v, uint64_t block, uint32_t place, struct platter_error *err)
+{
+    uint64_t in_map = block * 4, page_at = in_map / PLATTER_TABLE_PAGE * PLATTER_TABLE_PAGE;
+    uint32_t raw;
+    uint8_t *page;
+    size_t i = 0;
+    enum platter_result result = platter_page_table_hold(&v->map, in_map, &page, err);
+
+    if (result)
+        return result;
+    platter_put_le32(&raw, place);
+    platter_page_table_set_changed(&v->map, in_map, true);
+    __atomic_store_n((uint32_t *)(void *)(page + in_map % PLATTER_TABLE_PAGE), raw, __ATOMIC_RELEASE);
+    platter_page_table_release(&v->map);
+    while (i < v->dirty_count && v->dirty_pages[i] != page_at)
+        i++;
+    if (i == v->dirty_count)
+        v->dirty_pages[v->dirty_count++] = page_at;
+    v->used[place / 8] |= (uint8_t)(1u << place % 8);
+    if (place >= v->used_end)
+        v->used_end = place + 1;
+    return PLATTER_OK;
+}
+
+/* Fills a part of a new block with what the disk held there. `fresh`: the file is zero there already. */
+static enum platter_result fill(struct vdi *v, bool parents, bool fresh, uint64_t guest, uint64_t length, uint64_t host,
+                                struct platter_error *err)
+{
+    enum platter_result result = PLATTER_OK;
+    uint8_t *copy;
+
+    if (length == 0 || (fresh && !parents))
+        return PLATTER_OK;
+    copy = calloc(1, length < PIECE ? (size_t)length : PIECE);
+    if (!copy)
+        return no_memory(v, err);
+    while (length && result == PLATTER_OK) {
+        size_t piece = length < PIECE ? (size_t)length : PIECE;
+
+        if (parents)
+            result = platter_parent_read(v->parent, copy, piece, guest, err);
+        if (result == PLATTER_OK)
+            result = platter_block_write(v->file, copy, piece, host, err);
+        guest += piece;
+        host += piece;
+        length -= piece;
+    }
+    free(copy);
+    return result;
+}
+
+/* `change` held. A place for a block, inside the file; *fresh: all of it is zero. */
+static enum platter_result take_place(struct vdi *v, uint32_t *place, bool *fresh, struct platter_error *err)
+{
+    uint64_t size = platter_block_size(v->file), start;
+
+    while (v->first_free < v->header.blocks && v->used[v->first_free / 8] >> v->first_free % 8 & 1)
+        v->first_free++;
+    /* There are as many places as blocks, and no two blocks share one. */
+    if (v->first_free == v->header.blocks)
+        return platter_error_set(err, PLATTER_E_FORMAT, v->file->name, v->header.map_offset,
+                                 "the map has more blocks than there can be");
+    *place = v->first_free;
+    start = v->header.data_offset + *place * v->stride;
+    *fresh = start >= size;
+    if (start + v->stride <= size)
+        return PLATTER_OK;
+    return platter_file_resize(v->file, start + v->stride, err);
+}
+
+/* `change` held. Writes the first part of the request, *done bytes, into a new block. */
+static enum platter_result write_new(struct vdi *v, const uint8_t *buffer, uint64_t length, uint64_t offset,
+                                     bool parents, uint64_t *done, struct platter_error *err)
+{
+    uint64_t block = offset >> v->block_bits, within = offset & (v->header.block_size - 1), host, rest;
+    enum platter_result result = PLATTER_OK;
+    uint32_t place = 0;
+    bool fresh = false;
+
+    if (v->dirty_count == MAX_DIRTY)
+        result = flush_map(v, err);
+    if (result || (result = take_place(v, &place, &fresh, err)))
+        return result;
+    if (length > v->header.block_size - within)
+        length = v->header.block_size - within;
+    host = v->header.data_offset + place * v->stride + v->header.block_extra;
+    rest = v->header.block_size - within - length;
+    if ((result = fill(v, parents, fresh, offset - within, within, host, err)) ||
+        (result = platter_block_write(v->file, buffer, (size_t)length, host + within, err)) ||
+        (result = fill(v, parents, fresh, offset + length, rest, host + within + length, err)))
+        return result;
+    *done = length;
+    return set_entry(v, block, place, err);
+}
+
+/* Overwrites what is there; *done 0: the first block is not. */
+static enum platter_result write_in_place(struct vdi *v, const uint8_t *buffer, uint64_t length, uint64_t offset,
+                                          struct vdi_run *run, uint64_t *done, struct platter_error *err)
+{
+    enum platter_result result = platter_vdi_lookup(v, offset, length, run, err);
+
+    *done = 0;
+    if (result || run->kind != VDI_RUN_OWN)
+        return result;
+    *done = run->length;
+    return platter_block_write(v->file, buffer, (size_t)run->length, run->host, err);
+}
+
+enum platter_result platter_vdi_write(struct platter_block *base, const void *buffer, size_t length, uint64_t offset,
+                                      struct platter_error *err)
+{
+    struct vdi *v = (struct vdi *)base;
+    const uint8_t *data = buffer;
+    enum platter_result result = stamp(v, err);
+
+    while (length && result == PLATTER_OK) {
+        struct vdi_run run;
+        uint64_t done;
+
+        result = write_in_place(v, data, length, offset, &run, &done, err);
+        if (result == PLATTER_OK && done == 0) {
+            platter_mutex_lock(&v->change);
+            /* Somebody else may have put it there meanwhile. */
+            result = write_in_place(v, data, length, offset, &run, &done, err);
+            if (result == PLATTER_OK && done == 0)
+                result = write_new(v, data, run.length, offset, run.kind == VDI_RUN_PARENT, &done, err);
+            platter_mutex_unlock(&v->change);
+        }
+        data += done;
+        offset += done;
+        length -= (size_t)done;
+    }
+    return result;
+}
+
+/* What is there becomes a hole in the file, which reads as zero; what is not there stays as it is. */
+enum platter_result platter_vdi_discard(struct platter_block *base, uint64_t offset, uint64_t length,
+                                        struct platter_error *err)
+{
+    struct vdi *v = (struct vdi *)base;
+    enum platter_result result = stamp(v, err);
+
+    while (length && result == PLATTER_OK) {
+        struct vdi_run run;
+
+        result = platter_vdi_lookup(v, offset, length, &run, err);
+        if (result == PLATTER_OK && run.kind == VDI_RUN_OWN)
+            result = platter_block_discard(v->file, run.host, run.length, err);
+        offset += run.length;
+        length -= run.length;
+    }
+    return result;
+}
