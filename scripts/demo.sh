@@ -8,7 +8,7 @@ image=${1:-}
 cd "$(dirname "$0")/.." || exit 1
 . scripts/wine-env.sh
 
-win=build/win64
+win=${PLATTER_WIN64:-build/win64}
 work=$PWD/build/demo
 log=$work/step.log
 started=$(date +%s%N)

@@ -6,7 +6,7 @@ set -u
 wine_suite io
 check "driver install" platter driver install
 image=$work/disk.img
-tests/images/make-disk.py "$image" ntfs:8 bytes:24 || not_ok "a disk image is made"
+tests/images/make-disk.py "$image" ntfs:8 bytes:24 || { not_ok "a disk image is made"; finish; }
 cp "$image" "$work/before.img"
 w() { wine_path "$work/$1"; }
 

@@ -4,7 +4,7 @@
 # Wine session only. Nothing that Wine runs writes into a pipe, since what it starts would keep that pipe open.
 . tests/lib.sh
 . scripts/wine-env.sh
-win=build/win64
+win=${PLATTER_WIN64:-build/win64}
 programs=$win/tests
 
 # wine_suite NAME: starts the session; skips the suite aloud where no driver can be run.
@@ -30,7 +30,7 @@ platter() {
 program() {
     program_name=$1
     shift
-    wine_run 120 "$programs/$program_name.exe" "$@" >"$work/tap" 2>"$work/tap.err"
+    wine_run 180 "$programs/$program_name.exe" "$@" >"$work/tap" 2>"$work/tap.err"
     program_status=$?
     tr -d '\r' <"$work/tap"
     if ! grep -q '^1\.\.' "$work/tap" || { [ "$program_status" != 0 ] && ! grep -q '^not ok' "$work/tap"; }; then
@@ -68,6 +68,15 @@ wait_for() {
         sleep 0.1
     done
 }
+
+# Processes of this session that still run platter.exe.
+providers() {
+    for process in /proc/[0-9]*; do
+        tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -qxF "WINEPREFIX=$wine_prefix" || continue
+        tr '\0' ' ' <"$process/cmdline" 2>/dev/null | grep -F 'platter.exe'
+    done
+}
+no_providers() { [ -z "$(providers)" ]; }
 
 # part IMAGE NUMBER: sets $offset $length of a partition of a make-disk.py image.
 part() {

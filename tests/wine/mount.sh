@@ -13,8 +13,9 @@ disk="$work/a disk.img"
         $make "$work/gpt.img" --table gpt ntfs:8 bytes:4 &&
         $make "$work/4k.img" --table gpt --sector-size 4096 ntfs:12 &&
         $make "$work/whole.img" --table none ntfs:8 &&
+        $make "$work/ten.img" --table none bytes:1 &&
         qemu-img convert -f raw -O vpc -o subformat=fixed,force_size=on "$disk" "$work/disk.vhd"
-} >"$work/make.log" 2>&1 || { sed 's/^/# /' "$work/make.log"; not_ok "images are made"; }
+} >"$work/make.log" 2>&1 || { sed 's/^/# /' "$work/make.log"; not_ok "images are made"; finish; }
 w() { wine_path "$work/$1"; }
 listed() { platter list --json >/dev/null; in_json 'len(j["volumes"])'; }
 
@@ -57,9 +58,14 @@ refuses "so is a letter of the system's" 5 "C" platter mount "$(w gpt.img)" --pa
 check "and nothing is half mounted" [ "$(listed)" = 1 ]
 refuses "a partition that is not there" 3 "9" platter mount "$(w gpt.img)" --partition 9
 refuses "a file that is not there" 3 "nothing.img" platter mount "$(w nothing.img)"
-printf 'conectix' >"$work/bad.vhd"
-refuses "a file that is no image" 6 "bad.vhd" platter mount "$(w bad.vhd)"
+{ printf 'QFI\373\0\0\0\3' && head -c 2000 /dev/zero; } >"$work/bad.qcow2"
+refuses "an image that is damaged" 6 "bad.qcow2" platter mount "$(w bad.qcow2)"
+refuses "an image without a file system, none named" 3 "ten|file system" platter mount "$(w ten.img)"
 refuses "unmount of a letter that is not ours" 3 "C" platter unmount C:
+
+check "a second program may read the same image" platter mount "$(w whole.img)" --letter L --read-only
+refuses "and none may write to it meanwhile" 5 "whole.img" platter mount "$(w whole.img)" --letter M
+check "unmount the second" platter unmount L:
 
 # In use.
 wine_run 70 "$programs/wt_hold.exe" K "$(w held)" >"$work/hold" 2>&1 &
@@ -78,7 +84,7 @@ for i in 0 1 2 3 4 5 6 7 8 9; do
 done
 ten_mounted() {
     for i in 0 1 2 3 4 5 6 7 8 9; do
-        platter mount "$(w "ten$i.img")" --letter "$(echo GHIJKLMNOP | cut -c$((i + 1)))" || return 1
+        platter mount "$(w "ten$i.img")" --partition all --letter "$(echo GHIJKLMNOP | cut -c$((i + 1)))" || return 1
     done
 }
 ten_read() {
@@ -91,4 +97,5 @@ check "the list has them" [ "$(listed)" = 10 ]
 check "each letter has its own image's bytes" ten_read
 check "unmount --all takes them" platter unmount --all
 check "none is left" [ "$(listed)" = 0 ]
+check "no provider is left running" wait_for 10 no_providers
 wine_finish

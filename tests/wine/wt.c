@@ -17,6 +17,7 @@ static void print(const char *before, const char *format, va_list arguments)
 
 bool wt_ok(bool passed, const char *format, ...)
 {
+    static uint64_t last;
     char before[32];
     va_list arguments;
     cases++;
@@ -25,6 +26,9 @@ bool wt_ok(bool passed, const char *format, ...)
     va_start(arguments, format);
     print(before, format, arguments);
     va_end(arguments);
+    if (wt_now() - last > 2000)
+        wt_note("after %llu ms", (unsigned long long)(wt_now() - last));
+    last = wt_now();
     return passed;
 }
 

@@ -134,7 +134,8 @@ static void test_errors(void)
     for (size_t i = 0; i < ARRAYSIZE(refused); i++) {
         DWORD done = 0;
         DWORD error = wt_read(t.drive, buffer, refused[i].length, refused[i].offset, &done);
-        wt_ok(error == ERROR_INVALID_PARAMETER && done == 0, "a read of %s is refused (error %lu)", refused[i].what, error);
+        wt_ok(error == ERROR_INVALID_PARAMETER && done == 0, "a read of %s is refused (error %lu)", refused[i].what,
+              error);
         error = wt_write(t.drive, buffer, refused[i].length, refused[i].offset, &done);
         wt_ok(error == (t.writable ? ERROR_INVALID_PARAMETER : ERROR_WRITE_PROTECT) && done == 0,
               "and a write (error %lu)", error);

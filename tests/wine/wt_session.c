@@ -6,7 +6,9 @@
 
 #define BATCH_BYTES (PLATTER_TRANSACT_DATA_OFFSET + 2 * PLATTER_MAX_TRANSFER)
 
+/* On the heap, and never freed: a call that is under way when its handle is closed may still be written to. */
 struct worker_call {
+    struct wt_io io;
     union {
         struct platter_transact_in head;
         unsigned char bytes[sizeof(struct platter_transact_in) + PLATTER_MAX_BATCH * sizeof(struct platter_answer)];
@@ -158,7 +160,7 @@ static unsigned answer(struct wt_disk *disk, const struct platter_request *reque
     case WT_IDLE:
         break;
     case WT_SLOW:
-        Sleep(2);
+        Sleep((DWORD)disk->delay_ms);
         break;
     case WT_SILENT:
         return 0;
@@ -200,13 +202,15 @@ static bool any_idle(const struct wt_session *session)
 }
 
 /* One TRANSACT; false when the session is over. A closed handle does not wake the event on every system, so look often. */
-static bool transact(struct wt_session *session, struct wt_io *io, struct worker_call *call)
+static bool transact(struct wt_session *session, struct worker_call *call)
 {
     DWORD in_length = (DWORD)(sizeof call->in.head + call->in.head.answer_count * sizeof(struct platter_answer));
     DWORD error = WT_STUCK;
-    wt_io_control(io, session->control, PLATTER_IOCTL_TRANSACT, &call->in, in_length, call->batch, BATCH_BYTES);
+    wt_io_control(&call->io, session->control, PLATTER_IOCTL_TRANSACT, &call->in, in_length, call->batch, BATCH_BYTES);
     while (error == WT_STUCK && !session->stop)
-        error = wt_io_wait(io, 50, NULL);
+        error = wt_io_wait(&call->io, 50, NULL);
+    if (error == WT_STUCK)
+        wt_io_wait(&call->io, 100, NULL);
     return error == 0 && !session->stop;
 }
 
@@ -214,16 +218,15 @@ static DWORD WINAPI worker(void *context)
 {
     struct wt_session *session = context;
     struct worker_call *call = calloc(1, sizeof *call);
-    struct wt_io io;
 
     if (call == NULL || (call->batch = malloc(BATCH_BYTES)) == NULL)
         wt_bail("no memory for a worker");
-    wt_io_init(&io);
+    wt_io_init(&call->io);
     for (;;) {
         while (any_idle(session) && !session->stop)
             Sleep(10);
         call->in.head.fetch_max = PLATTER_MAX_BATCH / 2; /* twice as many answers fit */
-        if (!transact(session, &io, call))
+        if (!transact(session, call))
             break;
         struct platter_transact_out out;
         memcpy(&out, call->batch, sizeof out);
@@ -244,7 +247,6 @@ static DWORD WINAPI worker(void *context)
         }
         call->in.head.answer_count = count;
     }
-    /* The call may still be under way when the handle was closed on it: its buffer and event are left alone then. */
     return 0;
 }
 
@@ -268,7 +270,7 @@ struct wt_disk *wt_session_add(struct wt_session *session, const struct platter_
     if (session->disk_count == WT_DISKS)
         wt_bail("too many disks for one test");
     struct wt_disk *disk = &session->disks[session->disk_count];
-    *disk = (struct wt_disk){.length = in->length_bytes, .bytes = malloc((size_t)in->length_bytes)};
+    *disk = (struct wt_disk){.delay_ms = 2, .length = in->length_bytes, .bytes = malloc((size_t)in->length_bytes)};
     if (disk->bytes == NULL)
         wt_bail("no memory for a disk");
     for (uint64_t at = 0; at < disk->length; at += 8) {

@@ -11,7 +11,7 @@
 
 enum wt_behaviour {
     WT_HONEST,     /* answers at once */
-    WT_SLOW,       /* answers everything, each batch some milliseconds late */
+    WT_SLOW,       /* answers everything, each request delay_ms late */
     WT_SILENT,     /* fetches and never answers */
     WT_IDLE,       /* does not even fetch */
     WT_WRONG_ID,   /* answers ids that were never asked */
@@ -31,6 +31,7 @@ struct wt_disk {
     uint64_t volume_id;
     volatile LONG behaviour; /* enum wt_behaviour */
     volatile LONG error;     /* enum platter_status, for WT_ERROR */
+    volatile LONG delay_ms;  /* for WT_SLOW */
     volatile LONG flushes;
     volatile LONG writes;
 };
