@@ -5,10 +5,14 @@
 
 #include <zstd.h>
 
+#include "../md5_lanes.h"
 #include "mrimgx.h"
 
 /* Blocks that lie one behind the other are read together, up to this. */
 #define READ_MOST (1u << 20)
+#define TOGETHER 64u
+/* So few MD5s take as long one by one as eight in lanes. */
+#define LANES_WORTH 3u
 
 /* What one thread needs to unpack; kept for the next one. */
 struct mrimgx_worker {
@@ -92,14 +96,13 @@ static enum platter_result damaged(const struct mrimgx_region *region, uint32_t 
                              (unsigned long long)(region->start + (uint64_t)block * region->block_size), why);
 }
 
-/* `in`: the block as stored, changed by decrypting; may be `out`. */
+/* `in`: the block as stored, changed by decrypting; may be `out`. *unpacked: its length, not yet compared with its MD5. */
 static enum platter_result decode(struct mrimgx *m, struct mrimgx_worker *worker, const struct mrimgx_region *region,
                                   uint32_t block, const struct mrimgx_element *element, uint8_t *in, uint8_t *out,
-                                  struct platter_error *err)
+                                  size_t *unpacked, struct platter_error *err)
 {
     const struct mrimgx_layout *layout = &element->file->layout;
     size_t length = element->length;
-    uint8_t md5[16];
 
     if (layout->key_bytes && !platter_mrimgx_decrypt(worker->cipher, layout->image_id, mrimgx_disk(m)->number,
                                                      region->partition, block, in, length))
@@ -117,50 +120,100 @@ static enum platter_result decode(struct mrimgx *m, struct mrimgx_worker *worker
         if (in != out)
             memcpy(out, in, length);
     }
-    platter_mrimgx_md5(out, length, md5);
-    if (memcmp(md5, element->md5, sizeof(md5)) != 0)
-        return damaged(region, block, element, "does not match its MD5", err);
-    /* A shorter one would shift all reserved sectors behind it; of data it leaves the rest as if not stored. */
-    if (length < region->block_size) {
-        if (region->reserved && block + 1 < region->table.count)
-            return damaged(region, block, element, "is shorter than the others", err);
-        memset(out + length, 0, region->block_size - length);
+    *unpacked = length;
+    return PLATTER_OK;
+}
+
+/* MD5s of `count` blocks in `out`: together where they are alike and that is faster. */
+static void digest(const struct mrimgx_region *region, const uint8_t *out, const size_t *unpacked, uint32_t count,
+                   uint8_t md5[PLATTER_MD5_LANES][16])
+{
+    const uint8_t *lanes[PLATTER_MD5_LANES];
+    bool alike = count >= LANES_WORTH && region->block_size % 64 == 0 && platter_md5_lanes_present();
+
+    for (uint32_t i = 0; i < PLATTER_MD5_LANES; i++) {
+        /* Lanes that are left over do something again. */
+        lanes[i] = out + (size_t)(i < count ? i : 0) * region->block_size;
+        alike = alike && unpacked[i < count ? i : 0] == region->block_size;
+    }
+    if (alike) {
+        platter_md5_lanes(lanes, region->block_size, md5);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        platter_mrimgx_md5(lanes[i], unpacked[i], md5[i]);
+}
+
+/* At most PLATTER_MD5_LANES blocks that were decoded to `out`. */
+static enum platter_result check(const struct mrimgx_region *region, uint32_t block,
+                                 const struct mrimgx_element *elements, uint8_t *out, const size_t *unpacked,
+                                 uint32_t count, struct platter_error *err)
+{
+    uint8_t md5[PLATTER_MD5_LANES][16];
+
+    digest(region, out, unpacked, count, md5);
+    for (uint32_t i = 0; i < count; i++) {
+        if (memcmp(md5[i], elements[i].md5, sizeof(md5[i])) != 0)
+            return damaged(region, block + i, &elements[i], "does not match its MD5", err);
+        /* A shorter one would shift all reserved sectors behind it; of data it leaves the rest as if not stored. */
+        if (unpacked[i] == region->block_size)
+            continue;
+        if (region->reserved && block + i + 1 < region->table.count)
+            return damaged(region, block + i, &elements[i], "is shorter than the others", err);
+        memset(out + (size_t)i * region->block_size + unpacked[i], 0, region->block_size - unpacked[i]);
     }
     return PLATTER_OK;
+}
+
+/* The elements of blocks that lie one behind the other in a file, `elements` as many at most; *bytes: of all together. */
+static enum platter_result gather(struct mrimgx *m, const struct mrimgx_region *region, uint32_t block, uint32_t count,
+                                  struct mrimgx_element *elements, uint32_t *found, size_t *bytes,
+                                  struct platter_error *err)
+{
+    enum platter_result result = platter_mrimgx_element(m, region, block, &elements[0], err);
+
+    *bytes = elements[0].length;
+    /* What is wrong with the next is told to whoever asks for that. */
+    for (*found = 1; result == PLATTER_OK && *found < count; ++*found) {
+        struct mrimgx_element *next = &elements[*found];
+
+        if (platter_mrimgx_element(m, region, block + *found, next, NULL) || next->length == 0 ||
+            next->file != elements[0].file || next->position != elements[0].position + *bytes ||
+            *bytes + next->length > READ_MOST)
+            break;
+        *bytes += next->length;
+    }
+    return result;
 }
 
 enum platter_result platter_mrimgx_unpack(struct mrimgx *m, struct mrimgx_worker *worker,
                                           const struct mrimgx_region *region, uint32_t block, uint32_t count,
                                           uint8_t *out, uint32_t *done, struct platter_error *err)
 {
-    struct mrimgx_element elements[64];
-    enum platter_result result = platter_mrimgx_element(m, region, block, &elements[0], err);
-    uint32_t found = 1;
-    size_t bytes, at = 0;
+    struct mrimgx_element elements[TOGETHER];
+    size_t unpacked[TOGETHER], bytes, at = 0;
+    enum platter_result result;
+    uint32_t found, group;
     bool direct;
 
+    result = gather(m, region, block, count < TOGETHER ? count : TOGETHER, elements, &found, &bytes, err);
     if (result)
         return result;
-    bytes = elements[0].length;
-    /* What follows it in the file comes along; what is wrong with the next is told to whoever asks for that. */
-    while (found < count && found < sizeof(elements) / sizeof(elements[0])) {
-        struct mrimgx_element *next = &elements[found];
-
-        if (platter_mrimgx_element(m, region, block + found, next, NULL) || next->length == 0 ||
-            next->file != elements[0].file || next->position != elements[0].position + bytes ||
-            bytes + next->length > READ_MOST)
-            break;
-        bytes += next->length;
-        found++;
-    }
     direct = !elements[0].file->layout.packed && bytes == (size_t)found * region->block_size;
     if (!direct && !make_room(worker, bytes))
         return platter_error_set(err, PLATTER_E_NO_MEMORY, m->base.name, PLATTER_NO_OFFSET, "out of memory");
     result = platter_block_read(elements[0].file->block, direct ? out : worker->in, bytes, elements[0].position, err);
-    for (*done = 0; *done < found && result == PLATTER_OK; at += elements[(*done)++].length) {
-        uint8_t *to = out + (size_t)*done * region->block_size;
+    for (*done = 0; *done < found && result == PLATTER_OK; *done += group) {
+        group = found - *done < PLATTER_MD5_LANES ? found - *done : PLATTER_MD5_LANES;
+        for (uint32_t i = *done; i < *done + group && result == PLATTER_OK; at += elements[i++].length) {
+            uint8_t *to = out + (size_t)i * region->block_size;
 
-        result = decode(m, worker, region, block + *done, &elements[*done], direct ? to : worker->in + at, to, err);
+            result = decode(m, worker, region, block + i, &elements[i], direct ? to : worker->in + at, to, &unpacked[i],
+                            err);
+        }
+        if (result == PLATTER_OK)
+            result = check(region, block + *done, &elements[*done], out + (size_t)*done * region->block_size,
+                           &unpacked[*done], group, err);
     }
     return result;
 }
