@@ -252,12 +252,13 @@ def vhdx(out, raw, keys):
     bat_length = max(1, -(-entries * 8 // MIB)) * MIB
     bat = {}
     at = BAT_AT + bat_length
-    bitmaps, body = {}, []
+    bitmaps, body, absent = {}, [], []
     for i in reversed(range(-(-len(raw) // block))):
         data, index = raw[i * block:(i + 1) * block], i + i // ratio
         theirs = base[i * block:(i + 1) * block] if parent else b""
         if parent and data == theirs or not parent and zero(data):
             bat[index] = 0 if parent else i % 4
+            absent.append(i)
             continue
         if zero(data):
             bat[index] = 2 | 0x55 << 20
@@ -278,6 +279,11 @@ def vhdx(out, raw, keys):
         bat[index] = state | at
         body.append(bytes(stored.ljust(block, b"\0")))
         at += block
+    # What a bitmap says of blocks that are not there means nothing.
+    for i in absent:
+        if i // ratio in bitmaps:
+            first = i % ratio * (block // sector) // 8
+            bitmaps[i // ratio][first:first + block // sector // 8] = b"\xff" * (block // sector // 8)
     for chunk, bits in bitmaps.items():
         bat[chunk * (ratio + 1) + ratio] = 6 | at
         body.append(bytes(bits))

@@ -8,8 +8,9 @@ cd "$work" || exit 1
 platter=$root/build/host/platter
 make_vhd() { python3 "$root/tests/images/vhd_images.py" vhd "$@"; }
 
-# QEMU has no check for this format: our own, and QEMU has to open it.
-sound_vhd() { "$platter" verify "$1" && qemu-img info -f vpc "$1" >/dev/null; }
+# QEMU has no check for this format: our own, with no warning of a footer, and QEMU has to open it.
+own_sound() { "$platter" verify "$1" | tee /dev/stderr | grep -q 'no errors$'; }
+sound_vhd() { own_sound "$1" && qemu-img info -f vpc "$1" >/dev/null; }
 sound=sound_vhd
 
 make_base base.raw 12
@@ -36,7 +37,6 @@ reads_like "empty" empty.vhd zero.raw
 keeps_writes "empty" empty.vhd zero.raw
 
 # QEMU takes all sectors of a block to be there, and has no parents: what it cannot read only we look at.
-own_sound() { "$platter" verify "$1"; }
 keeps_own() {
     cp --sparse=always "$3" shadow.raw
     check "$1: random writes" env LD_PRELOAD="$cutter" "$tool" write "$2" shadow.raw 3 "${4:-700}"
@@ -108,11 +108,25 @@ for a, b in (("snake.vhd", "tail.vhd"), ("tail.vhd", "snake.vhd")):
 PYTHON
 refuses "parents in a circle" 6 "stands on this image itself" "$platter" info snake.vhd
 
-# ---- cut anywhere
+# ---- cut anywhere: between the file's growth and the footer's move the copy at the start is the footer
+sound_cut() { "$platter" verify "$1" && qemu-img info -f vpc "$1" >/dev/null; }
+own_sound_cut() { "$platter" verify "$1"; }
+sound=sound_cut
 survives_cuts "dynamic" 'image=cut.vhd; qemu-img create -q -f vpc -o force_size=on cut.vhd 12M' zero.raw 15
-sound=own_sound
+sound=own_sound_cut
 survives_cuts "differencing" 'image=cut.vhd; cp child.vhd cut.vhd' child.raw 15
 survives_cuts "small blocks, odd bitmaps" 'image=cut.vhd; make_vhd cut.vhd base.raw block=4096' base.raw 12
+
+# ---- a disk that is full: what has been flushed stays, and the image sound
+full_disk() {
+    eval "$2"
+    (trap '' XFSZ && ulimit -f $(($(stat -c %s "$image") / 1024 + $4)) && exec "$tool" tagged-write "$image" "$work/log" 4 60) >out 2>&1
+    check "$1: the disk full is an error" grep -q "$image" out
+    check "$1: sound all the same" $sound "$image"
+    check "$1: nothing flushed is lost" "$tool" tagged-check "$image" "$3" "$work/log"
+}
+full_disk "dynamic" 'image=cut.vhd; qemu-img create -q -f vpc -o force_size=on cut.vhd 12M' zero.raw 5000
+full_disk "differencing" 'image=cut.vhd; make_vhd cut.vhd base.raw parent=parent.vhd base=base.raw' base.raw 5000
 
 # ---- hostile
 # broken NAME OFFSET HEX...: base.vhd with bytes replaced, and the header's checksum made to agree.

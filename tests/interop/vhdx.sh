@@ -137,6 +137,19 @@ survives_cuts "with a log to replay" 'image=cut.vhdx; make_vhdx cut.vhdx base.ra
 cut_raw=child.raw cut_own=yes
 survives_cuts "differencing" 'image=cut.vhdx; cp child.vhdx cut.vhdx' child.raw 18
 
+# ---- a disk that is full: what has been flushed stays, and the image sound
+full_disk() {
+    eval "$2"
+    (trap '' XFSZ && ulimit -f $(($(stat -c %s "$image") / 1024 + $4)) && exec "$tool" tagged-write "$image" "$work/log" 4 60) >out 2>&1
+    check "$1: the disk full is an error" grep -q "$image" out
+    check "$1: sound all the same" $sound "$image"
+    check "$1: nothing flushed is lost" "$tool" tagged-check "$image" "$3" "$work/log"
+}
+cut_raw=zero.raw cut_own=no
+full_disk "dynamic" 'image=cut.vhdx; qemu-img create -q -f vhdx -o block_size=1M cut.vhdx 12M' zero.raw 5000
+cut_raw=base.raw cut_own=yes
+full_disk "differencing" 'image=cut.vhdx; make_vhdx cut.vhdx base.raw parent=parent.vhdx base=base.raw' base.raw 4500
+
 # ---- hostile, and large
 make_vhdx base.vhdx base.raw
 # broken [OFFSET HEX]...: base.vhdx with bytes replaced.
