@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Source of every rule here: "PE Format" (Microsoft Learn). */
 #include "load.h"
+#include "exports.h"
 #include <ntimage.h>
 #include <errno.h>
 #include <stdio.h>
@@ -10,6 +11,10 @@
 #include <sys/stat.h>
 #include <fcntl.h>
 #include <unistd.h>
+
+/* Only winnt.h has them, which does not go with the DDK's headers. */
+#define REL_BASED_ABSOLUTE 0
+#define REL_BASED_DIR64 10
 
 static UCHAR *Image;
 static SIZE_T ImageBytes;
@@ -84,9 +89,9 @@ static void Relocate(const IMAGE_NT_HEADERS64 *nt)
         if (block->SizeOfBlock < sizeof(*block) || block->SizeOfBlock > table.Size - at)
             SimBug("%s: a block of relocations of %u bytes", ImagePath, block->SizeOfBlock);
         for (ULONG i = 0; i < (block->SizeOfBlock - sizeof(*block)) / sizeof(*entry); i++) {
-            if (entry[i] >> 12 == IMAGE_REL_BASED_DIR64)
+            if (entry[i] >> 12 == REL_BASED_DIR64)
                 *(ULONG64 *)At(block->VirtualAddress + (entry[i] & 0xfffu), 8, "a relocated address") += delta;
-            else if (entry[i] >> 12 != IMAGE_REL_BASED_ABSOLUTE)
+            else if (entry[i] >> 12 != REL_BASED_ABSOLUTE)
                 SimBug("%s: relocation type %u", ImagePath, entry[i] >> 12);
         }
         at += block->SizeOfBlock;

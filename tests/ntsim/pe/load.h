@@ -13,12 +13,4 @@
  */
 PDRIVER_INITIALIZE PeLoad(const char *Path);
 
-typedef struct _PE_EXPORT {
-    const char *Name;
-    const void *Routine;
-} PE_EXPORT;
-
-/* Generated from driver/imports.txt (tests/ntsim/CMakeLists.txt), ends with a NULL name. */
-extern const PE_EXPORT PeExports[];
-
 #endif

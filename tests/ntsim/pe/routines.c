@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* What only the compiled driver calls: the compiler's own calls, and what the sources have behind #ifdef _WIN32. */
+/*
+ * Routines whose names are taken in the host's convention: imports are bound to Pe<name>. The compiler's own calls by the
+ * C library; the fast calls by the DDK's headers, where FASTCALL is empty for 64 bits.
+ */
 #include "../src/internal.h"
 
-/* Their names are taken by the C library, which has them in the host's convention; imports are bound to Pe<name>. */
 void *NTSIM_ABI Pememcpy(void *to, const void *from, size_t bytes);
 void *NTSIM_ABI Pememset(void *to, int value, size_t bytes);
+NTSTATUS NTSIM_ABI PeIofCallDriver(PDEVICE_OBJECT DeviceObject, PIRP Irp);
+VOID NTSIM_ABI PeIofCompleteRequest(PIRP Irp, CCHAR PriorityBoost);
+LONG_PTR NTSIM_ABI PeObfReferenceObject(PVOID Object);
+LONG_PTR NTSIM_ABI PeObfDereferenceObject(PVOID Object);
 
 void *NTSIM_ABI Pememcpy(void *to, const void *from, size_t bytes)
 {
@@ -16,13 +22,22 @@ void *NTSIM_ABI Pememset(void *to, int value, size_t bytes)
     return memset(to, value, bytes);
 }
 
-/* A large structure comes back through a hidden pointer in both conventions; LARGE_INTEGER fits a register. */
-LARGE_INTEGER NTAPI KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency)
+NTSTATUS NTSIM_ABI PeIofCallDriver(PDEVICE_OBJECT DeviceObject, PIRP Irp)
 {
-    LARGE_INTEGER now;
+    return IofCallDriver(DeviceObject, Irp);
+}
 
-    if (PerformanceFrequency)
-        PerformanceFrequency->QuadPart = 10000000;
-    now.QuadPart = (LONGLONG)Sim.Now;
-    return now;
+VOID NTSIM_ABI PeIofCompleteRequest(PIRP Irp, CCHAR PriorityBoost)
+{
+    IofCompleteRequest(Irp, PriorityBoost);
+}
+
+LONG_PTR NTSIM_ABI PeObfReferenceObject(PVOID Object)
+{
+    return ObfReferenceObject(Object);
+}
+
+LONG_PTR NTSIM_ABI PeObfDereferenceObject(PVOID Object)
+{
+    return ObfDereferenceObject(Object);
 }

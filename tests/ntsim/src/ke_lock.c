@@ -70,8 +70,9 @@ static VOID Release(PKSPIN_LOCK lock, const char *routine)
     }
 }
 
+/* Inlined by wdm.h, without a convention. */
 #undef KeInitializeSpinLock
-VOID NTAPI KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
+VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
 {
     if (*SpinLock == (KSPIN_LOCK)Sim.Current)
         SimBug("KeInitializeSpinLock of a lock that is held");

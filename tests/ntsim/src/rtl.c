@@ -162,6 +162,9 @@ NTSTATUS NTAPI ZwQuerySystemInformation(ULONG InformationClass, PVOID Informatio
 /* ---- DbgPrint: ULONG is 32 bits wide as %u and %lu, %I64 and %ll are 64, %ws and %wZ are wide ------------------------------- */
 
 #ifdef NTSIM_PE
+/* The header has them in the host's convention, for want of a word for Microsoft's that libc's headers would not hear. */
+#define DbgPrint PeDbgPrint
+#define DbgPrintEx PeDbgPrintEx
 #define VA_LIST __builtin_ms_va_list
 #define VA_START __builtin_ms_va_start
 #define VA_END __builtin_ms_va_end
