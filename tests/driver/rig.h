@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <platter/protocol.h>
+#include <ntsim/raw.h>
 
 #define MIB (1024u * 1024u)
 #define RW (GENERIC_READ | GENERIC_WRITE)

@@ -71,6 +71,18 @@ VOID SimTestName(const char *Name)
     Sim.TestName = Name;
 }
 
+/* What a creator writes into its device is seen by those who open it once it is no longer initializing. */
+static VOID Publish(PSIM_THREAD me)
+{
+    PDEVICE_OBJECT device = me->Creating;
+
+    if (!device || !SimObFind(device))
+        return;
+    SIM_RELEASE(&device->Flags);
+    if (!(device->Flags & DO_DEVICE_INITIALIZING))
+        me->Creating = NULL;
+}
+
 VOID SimEnter(const char *Routine, KIRQL MaxIrql)
 {
     PSIM_THREAD me = Sim.Current;
@@ -81,6 +93,7 @@ VOID SimEnter(const char *Routine, KIRQL MaxIrql)
         SimBug("%s called at IRQL %u, allowed up to %u", Routine, me->Irql, MaxIrql);
     if (me->LockCount && MaxIrql < DISPATCH_LEVEL)
         SimBug("%s called with a spin lock held", Routine);
+    Publish(me);
     SimYield();
 }
 
@@ -138,6 +151,7 @@ VOID SimCallEnd(const SIM_CALLOUT *Callout, const char *What)
     if (me->Mutexes != Callout->Mutexes)
         SimBug("%s returned with %u mutexes or resources held, entered with %u", What, me->Mutexes, Callout->Mutexes);
     me->Depth = Callout->Depth;
+    Publish(me);
 }
 
 /* "KeWaitForSingleObject" (WDK): PASSIVE or APC level, or DISPATCH with a timeout of zero and no arbitrary thread. */

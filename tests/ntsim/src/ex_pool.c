@@ -22,11 +22,9 @@ VOID SimPoolStart(VOID)
 static PVOID Allocate(POOL_TYPE type, SIZE_T bytes, ULONG tag, PVOID caller)
 {
     POOL_FACTS *facts = malloc(sizeof(*facts));
-    PVOID block = NULL;
-
     /* Blocks of a page and more begin on one ("ExAllocatePoolWithTag"), others at 16 bytes. */
-    if (posix_memalign(&block, bytes >= PAGE_SIZE ? PAGE_SIZE : 16, bytes))
-        SimBug("the host has no memory left");
+    PVOID block = SimVisibleAllocate(bytes, bytes >= PAGE_SIZE ? PAGE_SIZE : 16);
+
     memset(block, SIM_POOL_POISON, bytes);
     *facts = (POOL_FACTS){.Tag = tag, .Type = type, .Bytes = bytes, .Caller = caller};
     SimMapSet(&Pool, block, facts);
@@ -80,7 +78,7 @@ VOID NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag)
             SimBug("a pool block is freed with a spin lock in it held");
     SimMapSet(&Pool, P, NULL);
     free(facts);
-    free(P);
+    SimVisibleFree(P);
 }
 
 VOID NTAPI ExFreePool(PVOID P)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "ntsim/raw.h"
 
 #define SIM_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define SIM_POOL_POISON 0xCD /* fresh pool */
@@ -52,6 +53,7 @@ struct _SIM_THREAD {
     ULONG LockCount;
     ULONG Critical;     /* KeEnterCriticalRegion */
     const char *NoWait; /* a rule that forbids waiting now */
+    PVOID Creating;     /* a device of its own that others do not see yet */
     ULONG Mutexes;      /* fast mutexes, resources and such held */
     /* Wait */
     const char *WaitWhy;

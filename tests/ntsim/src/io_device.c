@@ -150,14 +150,14 @@ static VOID DeviceDestroy(PVOID body)
     if (facts->Node)
         SimPnpDeviceDeleted(facts->Node);
     free(facts);
-    free(device->DeviceExtension);
-    free(device);
+    SimVisibleFree(device->DeviceExtension);
+    SimVisibleFree(device);
 }
 
 NTSTATUS SimDeviceCreate(PDRIVER_OBJECT Driver, ULONG ExtensionBytes, const char *Name, DEVICE_TYPE Type,
                          ULONG Characteristics, BOOLEAN Exclusive, PDEVICE_OBJECT *Device)
 {
-    PDEVICE_OBJECT device = calloc(1, sizeof(*device));
+    PDEVICE_OBJECT device = SimVisibleAllocate(sizeof(*device), 16);
     PSIM_DEVICE facts = calloc(1, sizeof(*facts));
     PSIM_OBJECT object;
 
@@ -169,7 +169,7 @@ NTSTATUS SimDeviceCreate(PDRIVER_OBJECT Driver, ULONG ExtensionBytes, const char
     device->StackSize = 1;
     device->SectorSize = Type == FILE_DEVICE_CD_ROM ? 2048 : Type == FILE_DEVICE_DISK ? 512 : 0;
     device->Flags = DO_DEVICE_INITIALIZING | (Exclusive ? DO_EXCLUSIVE : 0) | (Name ? DO_DEVICE_HAS_NAME : 0);
-    device->DeviceExtension = ExtensionBytes ? calloc(1, ExtensionBytes) : NULL;
+    device->DeviceExtension = ExtensionBytes ? SimVisibleAllocate(ExtensionBytes, 16) : NULL;
     device->DeviceObjectExtension = (PVOID)facts;
     facts->Body = device;
     facts->Foreign = SimDriverForeign(Driver);
@@ -209,6 +209,7 @@ NTSTATUS NTAPI IoCreateDevice(PDRIVER_OBJECT DriverObject, ULONG DeviceExtension
     status = SimDeviceCreate(DriverObject, DeviceExtensionSize, name, DeviceType, DeviceCharacteristics, Exclusive,
                              DeviceObject);
     free(name);
+    Sim.Current->Creating = NT_SUCCESS(status) ? *DeviceObject : NULL;
     return status;
 }
 
@@ -231,6 +232,8 @@ VOID NTAPI IoDeleteDevice(PDEVICE_OBJECT DeviceObject)
     if (!facts->Opens && SimIrpPending(DeviceObject))
         SimBug("IoDeleteDevice with %u IRPs of the device uncompleted", SimIrpPending(DeviceObject));
     facts->Deleted = TRUE;
+    if (Sim.Current->Creating == DeviceObject)
+        Sim.Current->Creating = NULL;
     for (link = &DeviceObject->DriverObject->DeviceObject; *link != DeviceObject; link = &(*link)->NextDevice)
         ;
     *link = DeviceObject->NextDevice;

@@ -109,7 +109,7 @@ VOID SimIrpDone(PSIM_IRP Facts, PIRP Irp)
         if (!NT_ERROR(Irp->IoStatus.Status) && Irp->UserBuffer && Facts->OutBytes)
             for (ULONG_PTR i = 0; i < Irp->IoStatus.Information && i < Facts->OutBytes; i++)
                 ((volatile UCHAR *)Irp->UserBuffer)[i] = ((UCHAR *)Irp->AssociatedIrp.SystemBuffer)[i];
-        free(Irp->AssociatedIrp.SystemBuffer);
+        SimVisibleFree(Irp->AssociatedIrp.SystemBuffer);
     }
     if (Facts->UserIosb)
         *Facts->UserIosb = Irp->IoStatus;
@@ -192,7 +192,7 @@ static VOID CloseFile(PVOID context)
     if (Simple(file, IRP_MJ_CLOSE) != STATUS_SUCCESS)
         SimBug("IRP_MJ_CLOSE failed");
     free(file->FileName.Buffer);
-    free(file);
+    SimVisibleFree(file);
     SimDeviceOpened(device, -1);
     SimObDereference(device);
 }
@@ -203,7 +203,7 @@ static VOID FileDestroy(PVOID body)
 
     if (!(file->Flags & FO_HANDLE_CREATED)) { /* CREATE failed */
         free(file->FileName.Buffer);
-        free(file);
+        SimVisibleFree(file);
         return;
     }
     /* Inside a driver's call the last reference goes later, in the requestor's thread: never CLOSE out of IoCompleteRequest. */
@@ -237,6 +237,7 @@ NTSTATUS SimFileOpen(PSIM_PROCESS Process, const char *Path, ACCESS_MASK Access,
         return STATUS_OBJECT_TYPE_MISMATCH;
     device = object->Body;
     facts = SimDevice(device);
+    SIM_ACQUIRE(&device->Flags);
     /* IopCheckDeviceAndDriver: initializing, not started, being removed. */
     if ((device->Flags & DO_DEVICE_INITIALIZING) || facts->Deleted ||
         (facts->Node &&
@@ -254,7 +255,7 @@ NTSTATUS SimFileOpen(PSIM_PROCESS Process, const char *Path, ACCESS_MASK Access,
     if (!NT_SUCCESS(status))
         return status;
 
-    file = calloc(1, sizeof(*file));
+    file = SimVisibleAllocate(sizeof(*file), 16);
     file->Type = IO_TYPE_FILE;
     file->Size = sizeof(*file);
     file->DeviceObject = device;
@@ -308,7 +309,7 @@ static VOID Buffer(PIRP irp, const void *in, ULONG inbytes, ULONG bytes)
     facts->BufferedBytes = bytes;
     if (!bytes)
         return;
-    buffer = malloc(bytes);
+    buffer = SimVisibleAllocate(bytes, 16);
     memset(buffer, SIM_IO_POISON, bytes);
     for (ULONG i = 0; i < inbytes; i++)
         buffer[i] = ((const volatile UCHAR *)in)[i];

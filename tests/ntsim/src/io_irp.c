@@ -28,7 +28,7 @@ PSIM_IRP SimIrp(PIRP Irp)
 PIRP SimIrpAllocate(CCHAR StackSize, PSIM_IRP *Facts)
 {
     size_t bytes = IoSizeOfIrp(StackSize);
-    PIRP irp = calloc(1, bytes);
+    PIRP irp = SimVisibleAllocate(bytes, 16);
     PSIM_IRP facts = calloc(1, sizeof(*facts));
 
     if (StackSize < 1 || StackSize > 60)
@@ -55,7 +55,7 @@ VOID SimIrpFree(PIRP Irp)
     LiveIrps--;
     facts->Irp = NULL;
     Release(facts);
-    free(Irp);
+    SimVisibleFree(Irp);
 }
 
 VOID NTAPI IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize)

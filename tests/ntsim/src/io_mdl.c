@@ -18,7 +18,7 @@ static ULONG ForeignLive;
 static PMDL NewMdl(void *va, ULONG bytes, BOOLEAN foreign)
 {
     size_t size = sizeof(MDL) + ADDRESS_AND_SIZE_TO_SPAN_PAGES(va, bytes) * sizeof(PFN_NUMBER);
-    PMDL mdl = calloc(1, size);
+    PMDL mdl = SimVisibleAllocate(size, 16);
     MDL_FACTS *facts = calloc(1, sizeof(*facts));
 
     MmInitializeMdl(mdl, va, bytes);
@@ -47,11 +47,11 @@ VOID SimMdlRelease(PMDL Mdl, BOOLEAN CopyOut)
         if (CopyOut)
             for (ULONG i = 0; i < Mdl->ByteCount; i++)
                 ((volatile UCHAR *)facts->User)[i] = ((UCHAR *)facts->Copy)[i];
-        free(facts->Copy);
+        SimVisibleFree(facts->Copy);
     }
     SimMapSet(&Mdls, Mdl, NULL);
     free(facts);
-    free(Mdl);
+    SimVisibleFree(Mdl);
 }
 
 PVOID NTAPI MmMapLockedPagesSpecifyCache(PMDL Mdl, KPROCESSOR_MODE AccessMode, MEMORY_CACHING_TYPE CacheType,
@@ -78,7 +78,7 @@ PVOID NTAPI MmMapLockedPagesSpecifyCache(PMDL Mdl, KPROCESSOR_MODE AccessMode, M
     if (Sim.Options.SharedBuffers) {
         Mdl->MappedSystemVa = facts->User;
     } else {
-        facts->Copy = malloc(Mdl->ByteCount);
+        facts->Copy = SimVisibleAllocate(Mdl->ByteCount, 16);
         for (ULONG i = 0; i < Mdl->ByteCount; i++)
             ((UCHAR *)facts->Copy)[i] = ((volatile UCHAR *)facts->User)[i];
         Mdl->MappedSystemVa = facts->Copy;
@@ -113,7 +113,7 @@ VOID NTAPI IoFreeMdl(PMDL Mdl)
     ForeignLive--;
     SimMapSet(&Mdls, Mdl, NULL);
     free(facts);
-    free(Mdl);
+    SimVisibleFree(Mdl);
 }
 
 VOID NTAPI MmBuildMdlForNonPagedPool(PMDL Mdl)

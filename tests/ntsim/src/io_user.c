@@ -386,7 +386,7 @@ PIRP NTAPI IoBuildDeviceIoControlRequest(ULONG IoControlCode, PDEVICE_OBJECT Dev
     facts->OutBytes = OutputBufferLength;
     facts->BufferedBytes = bytes;
     if (bytes) {
-        irp->AssociatedIrp.SystemBuffer = malloc(bytes);
+        irp->AssociatedIrp.SystemBuffer = SimVisibleAllocate(bytes, 16);
         memset(irp->AssociatedIrp.SystemBuffer, SIM_IO_POISON, bytes);
         if (InputBufferLength)
             memcpy(irp->AssociatedIrp.SystemBuffer, InputBuffer, InputBufferLength);

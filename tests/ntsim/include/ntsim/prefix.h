@@ -46,6 +46,16 @@ unsigned short NtSimReadGsWord(unsigned int);
 #define __stdcall NTSIM_ABI
 #define __fastcall NTSIM_ABI
 
+/* Empty for 64 bits, where there is but one convention: that of __stdcall. */
+#define _REPARSE_DATA_BUFFER NtdefReparseDataBuffer /* ntifs.h has it again */
+#define REPARSE_DATA_BUFFER NTDEF_REPARSE_DATA_BUFFER
+#define PREPARSE_DATA_BUFFER PNTDEF_REPARSE_DATA_BUFFER
+#include <ntdef.h>
+#undef _REPARSE_DATA_BUFFER
+#undef REPARSE_DATA_BUFFER
+#undef PREPARSE_DATA_BUFFER
+#undef FASTCALL
+#define FASTCALL __stdcall
 #include <ntifs.h>
 #include <ntddk.h>
 
