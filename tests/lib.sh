@@ -36,7 +36,7 @@ refuses() {
         not_ok "$refuses_name"
     fi
 }
-# need NAME TOOL...: skips the whole suite aloud when a tool is missing.
+# need TOOL...: skips the whole suite aloud when a tool is missing.
 need() {
     for need_tool in "$@"; do
         command -v "$need_tool" >/dev/null 2>&1 || { echo "1..0 # skip $need_tool is not installed"; exit 0; }

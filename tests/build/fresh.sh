@@ -3,7 +3,7 @@
 # A clean clone of what is committed builds and shows its demo: nothing that is needed lies about in this tree only.
 set -u
 . tests/lib.sh
-need fresh-clone git cmake make
+need git cmake make
 clone="$work/a clone"
 check "git clone" git clone --quiet --no-hardlinks "$root" "$clone"
 in_clone() { (cd "$clone" && env -u PLATTER_WINE_TEMPLATE "$@"); }
