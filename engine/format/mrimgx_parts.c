@@ -136,6 +136,9 @@ static enum platter_result read_parts(struct mrimgx *m, size_t which, struct pla
         bool wanted = platter_mrimgx_is_the_disk(m, file, d);
 
         result = read_list(file, &at, wanted && which == 0 ? take_disk : NULL, m, err);
+        if (result == PLATTER_OK && wanted && which == 0 && !m->track0)
+            result = platter_error_set(err, PLATTER_E_FORMAT, file->block->name, at,
+                                       "the backup has no first track of its disk");
         for (size_t p = 0; p < disk->partition_count && result == PLATTER_OK; p++) {
             struct mrimgx_index index = {.file = file};
 
