@@ -575,6 +575,10 @@ def case_hostile(folder):
         with open(os.path.join(folder, name), "wb") as out:
             out.write(data)
     put("metadata-md5.8.mrimgx", whole[:first + 40] + b"\xff" + whole[first + 41:])
+    for name, status, at, value in (("index-packed", 7, whole.index(b"$INDEX  ") + 28, 3),
+                                    ("index-encrypted", 7, whole.index(b"$INDEX  ") + 28, 5),
+                                    ("no-first-track", 6, whole.index(b"$TRACK0 ") + 1, 0x58)):
+        put("%s.%d.mrimgx" % (name, status), whole[:at] + bytes([value]) + whole[at + 1:])
     put("footer-outside.6.mrimgx", whole[:-20] + struct.pack("<Q", 1 << 62) + whole[-12:])
     put("footer-elsewhere.6.mrimgx", whole[:-20] + struct.pack("<Q", 7) + whole[-12:])
     put("metadata-length.6.mrimgx", whole[:first + 8] + b"\xff\xff\xff\xff" + whole[first + 12:])
