@@ -24,10 +24,6 @@ static enum platter_result fixed_open(struct platter_block *file, const struct p
                                  "the footer says that the disk has %llu bytes, but only %llu are there: the file "
                                  "has been cut short",
                                  (unsigned long long)footer->current_size, (unsigned long long)footer->offset);
-    if (footer->current_size % slice.sector_size)
-        return platter_error_set(err, PLATTER_E_USAGE, file->name, PLATTER_NO_OFFSET,
-                                 "the disk's %llu bytes do not make whole sectors of %u bytes",
-                                 (unsigned long long)footer->current_size, slice.sector_size);
     if (footer->current_size < footer->offset)
         platter_detail_add(opened->details, "unused_bytes_before_footer", "%llu",
                            (unsigned long long)(footer->offset - footer->current_size));
@@ -45,6 +41,10 @@ static enum platter_result vhd_open(struct platter_block *file, const struct pla
 
     if (result)
         return result;
+    if (request->options->sector_size && footer.current_size % request->options->sector_size)
+        return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
+                                 "the disk's %llu bytes do not make whole sectors of %u bytes",
+                                 (unsigned long long)footer.current_size, request->options->sector_size);
     platter_vhd_footer_details(&footer, opened->details);
     switch (footer.type) {
     case VHD_FIXED:

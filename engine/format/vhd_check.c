@@ -6,12 +6,15 @@
 
 #include "vhd_sparse.h"
 
+#define MAX_FINDINGS 1000u /* nobody reads more, and a hostile table has millions */
+
 struct scan {
     struct vhd_sparse *s;
     uint32_t *starts; /* of the blocks that are there, in sectors */
     size_t count, room;
     platter_vhd_finding_fn *finding;
     void *context;
+    unsigned findings;
 };
 
 static void PLATTER_PRINTF(3, 4) found(struct scan *scan, uint64_t at, const char *format, ...)
@@ -20,6 +23,8 @@ static void PLATTER_PRINTF(3, 4) found(struct scan *scan, uint64_t at, const cha
     char text[256];
     va_list arguments;
 
+    if (scan->findings++ >= MAX_FINDINGS)
+        return;
     va_start(arguments, format);
     if (vsnprintf(text, sizeof(text), format, arguments) < 0)
         text[0] = '\0';
@@ -96,7 +101,7 @@ enum platter_result platter_vhd_scan(struct vhd_sparse *s, platter_vhd_finding_f
     uint8_t *piece = malloc(1u << 20);
     bool memory = piece != NULL;
 
-    for (uint64_t at = 0; memory && at < s->table.bytes; at += 1u << 20) {
+    for (uint64_t at = 0; memory && at < s->table.bytes && scan.findings <= MAX_FINDINGS; at += 1u << 20) {
         uint64_t left = s->table.bytes - at;
         size_t length = left < 1u << 20 ? (size_t)left : 1u << 20;
 

@@ -6,7 +6,8 @@
 
 #include "vhdx.h"
 
-#define PIECE (1u << 20) /* bytes of the BAT that are read at once */
+#define PIECE (1u << 20)   /* bytes of the BAT that are read at once */
+#define MAX_FINDINGS 1000u /* nobody reads more, and a hostile table has millions */
 
 struct scan {
     struct vhdx *x;
@@ -14,6 +15,7 @@ struct scan {
     uint64_t blocks; /* of the disk */
     platter_vhdx_finding_fn *finding;
     void *context;
+    unsigned findings;
 };
 
 static void PLATTER_PRINTF(3, 4) found(struct scan *scan, uint64_t at, const char *format, ...)
@@ -22,6 +24,8 @@ static void PLATTER_PRINTF(3, 4) found(struct scan *scan, uint64_t at, const cha
     char text[256];
     va_list arguments;
 
+    if (scan->findings++ >= MAX_FINDINGS)
+        return;
     va_start(arguments, format);
     if (vsnprintf(text, sizeof(text), format, arguments) < 0)
         text[0] = '\0';
@@ -42,7 +46,7 @@ static bool use(struct scan *scan, uint64_t offset, uint64_t length)
     return free_before;
 }
 
-static void scan_entry(struct scan *scan, uint64_t index, uint64_t entry)
+static enum platter_result scan_entry(struct scan *scan, uint64_t index, uint64_t entry, struct platter_error *err)
 {
     struct vhdx *x = scan->x;
     uint64_t in_chunk = index % ((1ull << x->chunk_bits) + 1), at = x->regions.bat.offset + index * 8;
@@ -52,38 +56,26 @@ static void scan_entry(struct scan *scan, uint64_t index, uint64_t entry)
 
     /* Nobody reads these; QEMU before 8.0.1 leaves something in them. */
     if (bitmap ? !x->meta.has_parent : (index - index / ((1ull << x->chunk_bits) + 1)) >= scan->blocks)
-        return;
+        return PLATTER_OK;
     if (bitmap ? state != 0 && state != VHDX_BITMAP_PRESENT
                : state == 4 || (state == VHDX_PARTIALLY_PRESENT && !x->meta.has_parent)) {
         found(scan, at, "a block is in state %u, which cannot be", state);
-        return;
+        return PLATTER_OK;
     }
     if (state < VHDX_FULLY_PRESENT)
-        return;
+        return PLATTER_OK;
     if (!platter_vhdx_room_for(x, offset, length) || !platter_inside(offset, length, platter_block_size(x->file)))
         found(scan, at, "a block is said to be at byte %llu, where none can be", (unsigned long long)offset);
     else if (!use(scan, offset, length))
         found(scan, at, "the block at byte %llu lies over another", (unsigned long long)offset);
-}
-
-/* Partially present blocks need the bitmap that says which part. */
-static enum platter_result scan_bitmaps(struct scan *scan, struct platter_error *err)
-{
-    struct vhdx *x = scan->x;
-
-    for (uint64_t block = 0; block < scan->blocks; block++) {
-        uint64_t entry, bitmap;
-        enum platter_result result = platter_vhdx_entry(x, vhdx_bat_index(x, block), &entry, err);
+    if (state == VHDX_PARTIALLY_PRESENT) {
+        uint64_t chunk = index / ((1ull << x->chunk_bits) + 1), sectors;
+        enum platter_result result = platter_vhdx_entry(x, vhdx_bitmap_index(x, chunk << x->chunk_bits), &sectors, err);
 
         if (result)
             return result;
-        if (VHDX_STATE(entry) != VHDX_PARTIALLY_PRESENT)
-            continue;
-        if ((result = platter_vhdx_entry(x, vhdx_bitmap_index(x, block), &bitmap, err)))
-            return result;
-        if (VHDX_STATE(bitmap) != VHDX_BITMAP_PRESENT)
-            found(scan, x->regions.bat.offset + vhdx_bitmap_index(x, block) * 8,
-                  "a block is partially present, and there is no bitmap that says which part");
+        if (VHDX_STATE(sectors) != VHDX_BITMAP_PRESENT)
+            found(scan, at, "a block is partially present, and there is no bitmap that says which part");
     }
     return PLATTER_OK;
 }
@@ -103,7 +95,7 @@ enum platter_result platter_vhdx_scan(struct vhdx *x, platter_vhdx_finding_fn *f
         result = platter_error_set(err, PLATTER_E_NO_MEMORY, x->file->name, PLATTER_NO_OFFSET, "out of memory");
         goto out;
     }
-    for (uint64_t at = 0; at < x->bat.bytes && result == PLATTER_OK; at += PIECE) {
+    for (uint64_t at = 0; at < x->bat.bytes && result == PLATTER_OK && scan.findings <= MAX_FINDINGS; at += PIECE) {
         size_t length = x->bat.bytes - at < PIECE ? (size_t)(x->bat.bytes - at) : PIECE;
 
         result = platter_block_read(x->file, piece, length, x->regions.bat.offset + at, err);
@@ -111,11 +103,9 @@ enum platter_result platter_vhdx_scan(struct vhdx *x, platter_vhdx_finding_fn *f
             uint64_t entry = platter_le64(piece + i);
 
             if (entry)
-                scan_entry(&scan, (at + i) / 8, entry);
+                result = scan_entry(&scan, (at + i) / 8, entry, err);
         }
     }
-    if (result == PLATTER_OK && x->meta.has_parent)
-        result = scan_bitmaps(&scan, err);
 out:
     free(scan.used);
     free(piece);

@@ -27,6 +27,9 @@ void platter_vhdx_mark_dirty(struct vhdx *x, uint64_t offset, struct platter_cac
     x->dirty[x->dirty_count++] = (struct vhdx_dirty){.offset = offset, .piece = piece};
 }
 
+static const uint8_t entry_mark[4] = {'l', 'o', 'g', 'e'}, descriptor_mark[4] = {'d', 'e', 's', 'c'};
+static const uint8_t sector_mark[4] = {'d', 'a', 't', 'a'};
+
 /* The sector as memory has it. */
 static enum platter_result copy_sector(struct vhdx *x, const struct vhdx_dirty *dirty, uint8_t *out,
                                        struct platter_error *err)
@@ -52,7 +55,7 @@ static enum platter_result build_entry(struct vhdx *x, uint8_t *raw, uint32_t le
 {
     uint64_t size = platter_block_size(x->file);
 
-    memcpy(raw, "loge", 4);
+    memcpy(raw, entry_mark, sizeof(entry_mark));
     platter_put_le32(raw + 8, length);
     platter_put_le32(raw + 12, at); /* the sequence begins with this entry */
     platter_put_le64(raw + 16, x->log_sequence);
@@ -66,12 +69,12 @@ static enum platter_result build_entry(struct vhdx *x, uint8_t *raw, uint32_t le
 
         if (result)
             return result;
-        memcpy(descriptor, "desc", 4);
+        memcpy(descriptor, descriptor_mark, sizeof(descriptor_mark));
         memcpy(descriptor + 4, data + VHDX_SECTOR - 4, 4);
         memcpy(descriptor + 8, data, 8);
         platter_put_le64(descriptor + 16, x->dirty[i].offset);
         platter_put_le64(descriptor + 24, x->log_sequence);
-        memcpy(data, "data", 4);
+        memcpy(data, sector_mark, sizeof(sector_mark));
         platter_put_le32(data + 4, (uint32_t)(x->log_sequence >> 32));
         platter_put_le32(data + VHDX_SECTOR - 4, (uint32_t)x->log_sequence);
     }

@@ -248,14 +248,14 @@ static enum platter_result collect(struct reader *reader, const struct sequence 
         bool whole;
         enum platter_result result = read_entry(reader, at, &entry, &whole, err);
 
-        if (result == PLATTER_OK && !whole)
-            result = platter_error_set(err, PLATTER_E_FORMAT, reader->file->name, reader->header->log_offset + at,
-                                       "the log says that an entry is here, and there is none");
+        if (result)
+            return result;
+        if (!whole)
+            return platter_error_set(err, PLATTER_E_FORMAT, reader->file->name, reader->header->log_offset + at,
+                                     "the log says that an entry is here, and there is none");
         /* Each entry may speak of as much of the file as the last does. */
         entry.last_size = active->last_size;
-        if (result == PLATTER_OK)
-            result = collect_entry(reader, at, &entry, log, err);
-        if (result)
+        if ((result = collect_entry(reader, at, &entry, log, err)))
             return result;
         log->entries++;
         if (at == active->head)

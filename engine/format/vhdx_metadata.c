@@ -102,7 +102,7 @@ enum platter_result platter_vhdx_metadata_read(struct platter_block *file, const
 {
     const struct vhdx_region *region = &regions->metadata;
     struct places places = {.offset = {0}};
-    uint8_t *raw = malloc(TABLE_SIZE), item[8];
+    uint8_t *raw = malloc(TABLE_SIZE), item[8] = {0};
     enum platter_result result;
 
     if (!raw)
