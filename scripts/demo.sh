@@ -12,7 +12,7 @@ win=${PLATTER_WIN64:-build/win64}
 work=$PWD/build/demo
 log=$work/step.log
 started=$(date +%s%N)
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 seconds() { awk -v a="$1" -v b="$(date +%s%N)" 'BEGIN { printf "%.1f s", (b - a) / 1e9 }'; }
 step() { step_start=$(date +%s%N); printf '\n%s\n' "$*"; }
 took() { say "    ($(seconds "$step_start"))"; }
@@ -32,11 +32,14 @@ fail() {
 trap wine_down EXIT
 trap 'exit 130' INT TERM
 
-# platter ARGUMENTS...: the Windows program; what it prints lands in $log, without Wine's own remarks.
+# platter ARGUMENTS...: the Windows program; what it prints lands in $log. A file for each call: what `mount` leaves in the
+# background keeps its own open.
+calls=0
 platter() {
-    wine_run 120 "$win/platter.exe" "$@" >"$log.raw" 2>&1
+    calls=$((calls + 1))
+    wine_run 120 "$win/platter.exe" "$@" >"$log.$calls" 2>&1
     status=$?
-    tr -d '\r' <"$log.raw" | grep -v -E '^[0-9a-f]{4}:(err|fixme|warn|trace):' >"$log"
+    tr -d '\r' <"$log.$calls" >"$log"
     return $status
 }
 show() { sed 's/^/    /' "$log"; }

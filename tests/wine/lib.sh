@@ -17,12 +17,14 @@ wine_suite() {
     wine_up "build/wine/$1" || { not_ok "Wine starts"; finish; }
 }
 
-# platter ARGUMENTS...: the Windows program; its output goes to $work/out and is the function's output too.
+# platter ARGUMENTS...: the Windows program; its output goes to $work/out and is the function's output too. First to files
+# of its own, since what `mount` leaves in the background keeps them open.
 platter() {
-    wine_run 60 "$win/platter.exe" "$@" >"$work/out" 2>"$work/err"
+    platter_out=$(mktemp "$work/platter.XXXXXX")
+    wine_run 60 "$win/platter.exe" "$@" >"$platter_out" 2>"$platter_out.err"
     platter_status=$?
-    tr -d '\r' <"$work/out"
-    tr -d '\r' <"$work/err" | grep -v -E '^[0-9a-f]{4}:(err|fixme|warn|trace):' >&2
+    tr -d '\r' <"$platter_out" | tee "$work/out"
+    tr -d '\r' <"$platter_out.err" >&2
     return $platter_status
 }
 

@@ -60,7 +60,7 @@ refuses "a partition that is not there" 3 "9" platter mount "$(w gpt.img)" --par
 refuses "a file that is not there" 3 "nothing.img" platter mount "$(w nothing.img)"
 { printf 'QFI\373\0\0\0\3' && head -c 2000 /dev/zero; } >"$work/bad.qcow2"
 refuses "an image that is damaged" 6 "bad.qcow2" platter mount "$(w bad.qcow2)"
-refuses "an image without a file system, none named" 3 "ten|file system" platter mount "$(w ten.img)"
+refuses "an image without a file system, none named" 6 "ten|file system" platter mount "$(w ten.img)"
 refuses "unmount of a letter that is not ours" 3 "C" platter unmount C:
 
 check "a second program may read the same image" platter mount "$(w whole.img)" --letter L --read-only
