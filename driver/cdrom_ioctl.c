@@ -8,8 +8,8 @@
 
 #define FRAMES_PER_SECOND 75u
 #define SECONDS_PER_MINUTE 60u
-#define FIRST_FRAME 150u /* two seconds of lead-in come before logical block 0 */
-#define TRACK_DATA 4u    /* control bits of a data track */
+#define FIRST_FRAME 150u      /* two seconds of lead-in come before logical block 0 */
+#define CONTROL_DATA_TRACK 4u /* control bits of a data track */
 #define TRACK_ADDRESS 1u
 #define TRACK_LEAD_OUT 0xaau
 
@@ -19,7 +19,7 @@ DescribeTrack(PTRACK_DATA Track, UCHAR Number, ULONGLONG Block)
     ULONGLONG frame = Block + FIRST_FRAME;
     ULONGLONG minutes = frame / FRAMES_PER_SECOND / SECONDS_PER_MINUTE;
 
-    Track->Control = TRACK_DATA;
+    Track->Control = CONTROL_DATA_TRACK;
     Track->Adr = TRACK_ADDRESS;
     Track->TrackNumber = Number;
     /* An image may be longer than any disc: minutes stop where their byte does. */
@@ -60,7 +60,7 @@ AnswerLastSession(PVOLUME Volume, PIOCTL_CALL Call)
     DescribeLength(session->Length, sizeof(*session));
     session->FirstCompleteSession = 1;
     session->LastCompleteSession = 1;
-    session->TrackData[0].Control = TRACK_DATA;
+    session->TrackData[0].Control = CONTROL_DATA_TRACK;
     session->TrackData[0].Adr = TRACK_ADDRESS;
     session->TrackData[0].TrackNumber = 1; /* its address is logical block 0 */
     Call->Information = sizeof(*session);
