@@ -7,6 +7,7 @@ extern const struct platter_format platter_format_vhdx;
 extern const struct platter_format platter_format_qcow2;
 extern const struct platter_format platter_format_mrimgx;
 extern const struct platter_format platter_format_vdi;
+extern const struct platter_format platter_format_vmdk;
 extern const struct platter_format platter_format_split;
 extern const struct platter_format platter_format_raw;
 
@@ -16,6 +17,7 @@ const struct platter_format *const platter_formats[] = {
     &platter_format_qcow2,
     &platter_format_mrimgx,
     &platter_format_vdi,
+    &platter_format_vmdk,
     &platter_format_split,
     &platter_format_raw,
     NULL,
