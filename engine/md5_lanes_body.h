@@ -8,9 +8,12 @@ static LANES_TARGET void LANES_FUNCTION(const uint8_t *const message[PLATTER_MD5
 {
     /* What follows the message: a set bit, zeros, its length in bits. */
     uint8_t padding[64] = {0x80};
-    lanes a0 = (lanes){} + 0x67452301u, b0 = (lanes){} + 0xefcdab89u, c0 = (lanes){} + 0x98badcfeu,
-          d0 = (lanes){} + 0x10325476u;
+    lanes a0 = {0}, b0 = {0}, c0 = {0}, d0 = {0};
 
+    a0 += 0x67452301u;
+    b0 += 0xefcdab89u;
+    c0 += 0x98badcfeu;
+    d0 += 0x10325476u;
     platter_put_le64(padding + 56, (uint64_t)length * 8);
     for (size_t at = 0; at <= length; at += 64) {
         lanes a = a0, b = b0, c = c0, d = d0, word[16];

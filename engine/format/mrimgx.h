@@ -175,7 +175,7 @@ static inline const struct mrimgx_disk *mrimgx_disk(const struct mrimgx *m)
 bool platter_mrimgx_room(void **list, size_t *room, size_t count, size_t element);
 
 /* mrimgx_json.c */
-enum platter_result platter_mrimgx_layout_parse(const char *text, size_t length, const char *path,
+enum platter_result platter_mrimgx_layout_parse(const char *at, size_t length, const char *path,
                                                 struct mrimgx_layout *layout, struct platter_error *err);
 void platter_mrimgx_layout_free(struct mrimgx_layout *layout);
 

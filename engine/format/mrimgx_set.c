@@ -265,8 +265,9 @@ static bool open_by_name(struct search *search, const struct mrimgx_history *his
     bool found = false;
 
     if (with_x && length) {
-        memcpy(with_x, name, length);
-        memcpy(with_x + length, "x", 2);
+        memcpy(with_x, name, length + 1);
+        with_x[length] = 'x';
+        with_x[length + 1] = '\0';
         for (unsigned i = 0; i < 2 && !found; i++) {
             free(path);
             path = platter_chain_path(search->request->path, i ? name : with_x);
