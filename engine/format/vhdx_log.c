@@ -107,7 +107,7 @@ static bool body_holds(const uint8_t *raw, const struct entry *entry)
 static enum platter_result read_entry(struct reader *reader, uint32_t at, struct entry *entry, bool *whole,
                                       struct platter_error *err)
 {
-    uint8_t raw[ENTRY_HEADER];
+    uint8_t raw[ENTRY_HEADER] = {0};
     uint32_t stored;
     enum platter_result result = read_log(reader, raw, sizeof(raw), at, err);
 

@@ -82,22 +82,30 @@ static enum platter_result is_parent(void *context, const char *path, struct pla
         path);
 }
 
-static enum platter_result read_locator(struct vhdx *x, uint8_t **locator, struct platter_error *err)
+/* NULL: *result says why. To be freed. */
+static uint8_t *read_locator(struct vhdx *x, enum platter_result *result, struct platter_error *err)
 {
     uint32_t size = x->meta.locator_length;
-    enum platter_result result;
+    uint8_t *locator;
 
-    if (size < 20 || size > MAX_LOCATOR)
-        return platter_error_set(err, PLATTER_E_FORMAT, x->file->name, x->meta.locator_offset,
-                                 "a parent locator of %u bytes is not possible", size);
-    *locator = malloc(size);
-    if (!*locator)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, x->file->name, PLATTER_NO_OFFSET, "out of memory");
-    result = platter_block_read(x->file, *locator, size, x->meta.locator_offset, err);
-    if (result == PLATTER_OK && memcmp(*locator, locator_type, sizeof(locator_type)) != 0)
-        result = platter_error_set(err, PLATTER_E_UNSUPPORTED, x->file->name, x->meta.locator_offset,
-                                   "its parent is no VHDX");
-    return result;
+    if (size < 20 || size > MAX_LOCATOR) {
+        *result = platter_error_set(err, PLATTER_E_FORMAT, x->file->name, x->meta.locator_offset,
+                                    "a parent locator of %u bytes is not possible", size);
+        return NULL;
+    }
+    locator = malloc(size);
+    if (!locator) {
+        *result = platter_error_set(err, PLATTER_E_NO_MEMORY, x->file->name, PLATTER_NO_OFFSET, "out of memory");
+        return NULL;
+    }
+    *result = platter_block_read(x->file, locator, size, x->meta.locator_offset, err);
+    if (*result == PLATTER_OK && memcmp(locator, locator_type, sizeof(locator_type)) != 0)
+        *result = platter_error_set(err, PLATTER_E_UNSUPPORTED, x->file->name, x->meta.locator_offset,
+                                    "its parent is no VHDX");
+    if (*result == PLATTER_OK)
+        return locator;
+    free(locator);
+    return NULL;
 }
 
 enum platter_result platter_vhdx_parent_open(struct vhdx *x, const struct platter_open_request *request,
@@ -107,12 +115,12 @@ enum platter_result platter_vhdx_parent_open(struct vhdx *x, const struct platte
     static const char *const paths[] = {"relative_path", "volume_path", "absolute_win32_path"};
     struct platter_parent_names names = {.count = 0};
     struct linkage linkage = {.x = x};
-    uint8_t *locator = NULL;
     uint32_t size = x->meta.locator_length;
-    enum platter_result result = read_locator(x, &locator, err);
+    enum platter_result result;
+    uint8_t *locator = read_locator(x, &result, err);
 
-    if (result)
-        goto out;
+    if (!locator)
+        return result;
     copy_guid(locator, size, "parent_linkage", linkage.linkage[0]);
     copy_guid(locator, size, "parent_linkage2", linkage.linkage[1]);
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
