@@ -15,6 +15,7 @@ RAW is what the disk is to hold. Keys:
 Blocks that only have zeros where the parent has data are marked as discarded.
 """
 import hashlib
+import os
 import struct
 import sys
 
@@ -63,7 +64,7 @@ def main():
     struct.pack_into("<II16xIQIIII", header, 0x154, map_at, data_at, 0, int(keys.get("size", len(data))), block, extra,
                      count, int(keys.get("count", len(stored))))
     struct.pack_into("<I", header, 0x168, 512)
-    header[0x188:0x198] = identity("id", hashlib.md5(out.encode()).digest())
+    header[0x188:0x198] = identity("id", hashlib.md5(os.path.basename(out).encode()).digest())
     header[0x198:0x1A8] = identity("modified", hashlib.md5(data).digest())
     header[0x1A8:0x1B8] = identity("link", link)
     header[0x1B8:0x1C8] = identity("linkmodified", link_modified)
