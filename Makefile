@@ -44,6 +44,12 @@ bench: bootstrap-bench preset-host
 fuzz: bootstrap-fuzz preset-fuzz
 	@scripts/fuzz.sh $(TIME)
 
+coverage: bootstrap-test
+	@scripts/coverage.sh
+
+mutants: bootstrap-test
+	@python3 tests/mutants/run.py
+
 dist: bootstrap-dist $(addprefix preset-,$(PRESETS))
 	@scripts/dist.sh
 
