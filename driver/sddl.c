@@ -373,7 +373,7 @@ TakeAce(SDDL_INPUT *In, int System, SDDL_OUTPUT *Out)
     result = TakeRights(In, type, &mask);
     if (result != SDDL_OK)
         return result;
-    if (!Accept(In, ';') || !Accept(In, ';') || !Accept(In, ';')) /* no object GUIDs */
+    if (!Accept(In, ';') || !Accept(In, ';') || !Accept(In, ';')) /* no GUIDs; NOLINT(misc-redundant-expression) */
         return SDDL_BAD_SYNTAX;
     if (!Put(Out, type, 1) || !Put(Out, flags, 1) || !Put(Out, 0, 2) || !Put(Out, mask, 4))
         return SDDL_TOO_LONG;

@@ -39,7 +39,7 @@ IoctlAnswerMediaRemoval(PVOLUME Volume, PIOCTL_CALL Call)
     const PREVENT_MEDIA_REMOVAL *prevent = Call->Buffer;
 
     if (prevent->PreventMediaRemoval)
-        InterlockedIncrement(&Volume->MediaLocks);
+        InterlockedIncrement(&Volume->MediaLocks); /* NOLINT(bugprone-branch-clone): the other undoes */
     else if (InterlockedDecrement(&Volume->MediaLocks) < 0)
         InterlockedIncrement(&Volume->MediaLocks); /* allowed more often than prevented: stays at none */
     return STATUS_SUCCESS;
