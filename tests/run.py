@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs the suites of tests/suites.txt, one after the other, and counts every case they report.
+"""Runs the suites of tests/suites.txt and counts every case they report.
+
+Two lanes run side by side: wine/ and build/, which mostly wait or compile, and all the others; within a lane one suite
+follows the other.
 
 A suite is a command that prints TAP ("ok 1 - name", "not ok 2 - name", "ok 3 - name # SKIP why", "1..3").
 cmocka programs do so under CMOCKA_MESSAGE_OUTPUT=TAP, shell suites through tests/lib.sh. A suite that dies, times out,
@@ -15,6 +18,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -112,15 +116,24 @@ def main():
     os.makedirs(LOGS, exist_ok=True)
     begin = time.monotonic()
     total = [0, 0, 0]
-    for name, _, timeout, command in suites:
-        start = time.monotonic()
-        passed, failed, skipped, show = run_suite(name, timeout, command)
-        verdict = "FAILED" if failed else "ok" if passed else "skipped"
-        print(f"{verdict:8}{name:32} {passed:5} passed {failed:3} failed {skipped:3} skipped "
-              f"{time.monotonic() - start:7.1f} s", flush=True)
-        for line in show:
-            print(line, flush=True)
-        total = [a + b for a, b in zip(total, (passed, failed, skipped))]
+    printing = threading.Lock()
+
+    def run_lane(lane):
+        for name, _, timeout, command in lane:
+            start = time.monotonic()
+            passed, failed, skipped, show = run_suite(name, timeout, command)
+            verdict = "FAILED" if failed else "ok" if passed else "skipped"
+            with printing:
+                print(f"{verdict:8}{name:32} {passed:5} passed {failed:3} failed {skipped:3} skipped "
+                      f"{time.monotonic() - start:7.1f} s", *show, sep="\n", flush=True)
+                total[:] = [a + b for a, b in zip(total, (passed, failed, skipped))]
+
+    slow = [s for s in suites if s[0].startswith(("wine/", "build/"))]
+    lanes = [threading.Thread(target=run_lane, args=(lane,)) for lane in (slow, [s for s in suites if s not in slow])]
+    for lane in lanes:
+        lane.start()
+    for lane in lanes:
+        lane.join()
     print(f"{len(suites)} suites in {time.monotonic() - begin:.0f} s")
     print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
     return 1 if total[1] or not total[0] else 0
