@@ -28,7 +28,7 @@ none() {
 # `long` and UL have 32 bits on Windows and 64 here: the driver's sources are compiled for both.
 plain_long() { sources 'driver/*.[ch]' | xargs -r grep -nE '\b(unsigned |signed )?long\b|\b[0-9][0-9a-fA-Fx]*[uU]?[lL]\b' | grep -vE '^[^:]*:[0-9]+:\s*(/?\*|//)|/\*.*\blong\b.*\*/'; }
 too_long() { sources '*.c' '*.h' '*.py' '*.sh' | xargs -r wc -l | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines, at most 600" }'; }
-trailing_space() { sources '*.[ch]' '*.sh' '*.py' '*.txt' '*.cmake' '*.inf' '*.rc' Makefile | xargs -r grep -nE '[[:space:]]+$' | grep -v $'\r$'; }
+trailing_space() { sources '*.[ch]' '*.sh' '*.py' '*CMakeLists.txt' tests/suites.txt '*.cmake' '*.inf' '*.rc' Makefile | xargs -r grep -nE '[[:space:]]+$' | grep -v $'\r$'; }
 no_license() { sources '*.[chS]' | xargs -r awk 'FNR == 1 && !/SPDX-License-Identifier/ { print FILENAME ": the first line names no licence" }'; }
 # Arrows between the folders run one way (docs/architecture.md).
 wrong_way() {
