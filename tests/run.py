@@ -114,6 +114,8 @@ def main():
             print(f"{name:32} {kind:5} {timeout:5} s  {command}")
         return 0
     os.makedirs(LOGS, exist_ok=True)
+    # Who starts us in the background has Ctrl-C ignored, and what is ignored is inherited: tests of Ctrl-C want it back.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     begin = time.monotonic()
     total = [0, 0, 0]
     printing = threading.Lock()
