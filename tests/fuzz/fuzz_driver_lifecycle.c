@@ -28,8 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 struct platter_volume_create_in shape = ShapeDefault(65536);
                 shape.letter = arg & 0x40 ? 0 : (uint32_t)('M' + (arg & 0x20 ? 0 : n));
                 shape.flags = arg & 0x80 ? PLATTER_VOLUME_STABLE_ID : 0;
-                ProviderStart(&p[n], SimProcessCreate("provider", arg & 1 ? SimUserPlain : SimUserAdmin), 65536,
-                              1 + arg % 2u);
+                ProviderStartBatch(&p[n], SimProcessCreate("provider", arg & 1 ? SimUserPlain : SimUserAdmin), 65536,
+                                   1 + arg % 2u, PLATTER_TRANSACT_MIN_BATCH + 4096, 8);
                 alive[n] = TRUE;
                 SimFaultArm(arg & 0x10 ? 1u + arg % 16u : 0);
                 ProviderMount(&p[n], &shape);
@@ -86,10 +86,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         case 10:
             if (alive[n])
-                p[n].Conduct = (CONDUCT)(arg % (ConductShuffled + 1)), p[n].LateMs = 1u << arg % 17u;
+                p[n].Conduct = (CONDUCT)(arg % (ConductShuffled + 1)), p[n].LateMs = 1u << arg % 12u;
             break;
         default:
-            SimSleep(1u << arg % 16u);
+            SimSleep(1u << arg % 11u);
             break;
         }
     }

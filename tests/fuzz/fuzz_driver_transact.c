@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ANSWERS *answers = calloc(1, sizeof(*answers));
 
     RigStart(RigLink);
-    ProviderStart(&p, Rig.User, 65536, 1);
+    ProviderStartBatch(&p, Rig.User, 65536, 1, PLATTER_TRANSACT_MIN_BATCH + 4096, 8);
     ProviderMountDefault(&p);
     SimCancelAll(Rig.User, p.Control); /* the honest worker goes home */
     SimThreadJoin(p.Threads[0]);
@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 a->reserved = Byte(&in);
         }
         if (what & 8)
-            SimSleep(1u << Byte(&in) % 16);
+            SimSleep(1u << Byte(&in) % 11);
         for (int i = 0; i < 4; i++)
             if (ios[i] && SimIoDone(ios[i])) {
                 SimIoWait(ios[i], NULL);

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t kind = Byte(&in);
 
     RigStart(kind & 0x80 ? RigPnp : RigLink);
-    ProviderStart(&p, Rig.User, 65536, 1);
+    ProviderStartBatch(&p, Rig.User, 65536, 1, PLATTER_TRANSACT_MIN_BATCH + 4096, 8);
     if (kind & 1) {
         shape.sector_size = 2048;
         shape.flags = PLATTER_VOLUME_CDROM | PLATTER_VOLUME_READ_ONLY;

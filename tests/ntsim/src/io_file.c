@@ -107,8 +107,8 @@ VOID SimIrpDone(PSIM_IRP Facts, PIRP Irp)
         SimMdlRelease(Irp->MdlAddress, io && io->CopyOut);
     if (Facts->BufferedBytes) {
         if (!NT_ERROR(Irp->IoStatus.Status) && Irp->UserBuffer && Facts->OutBytes)
-            for (ULONG_PTR i = 0; i < Irp->IoStatus.Information && i < Facts->OutBytes; i++)
-                ((volatile UCHAR *)Irp->UserBuffer)[i] = ((UCHAR *)Irp->AssociatedIrp.SystemBuffer)[i];
+            memcpy(Irp->UserBuffer, Irp->AssociatedIrp.SystemBuffer,
+                   Irp->IoStatus.Information < Facts->OutBytes ? Irp->IoStatus.Information : Facts->OutBytes);
         SimVisibleFree(Irp->AssociatedIrp.SystemBuffer);
     }
     if (Facts->UserIosb)
@@ -311,8 +311,8 @@ static VOID Buffer(PIRP irp, const void *in, ULONG inbytes, ULONG bytes)
         return;
     buffer = SimVisibleAllocate(bytes, 16);
     memset(buffer, SIM_IO_POISON, bytes);
-    for (ULONG i = 0; i < inbytes; i++)
-        buffer[i] = ((const volatile UCHAR *)in)[i];
+    if (inbytes)
+        memcpy(buffer, in, inbytes);
     irp->AssociatedIrp.SystemBuffer = buffer;
 }
 

@@ -43,10 +43,8 @@ VOID SimMdlRelease(PMDL Mdl, BOOLEAN CopyOut)
     MDL_FACTS *facts = SimMapGet(&Mdls, Mdl);
 
     if (facts->Copy) {
-        /* Byte by byte: memcpy is ThreadSanitizer's, and would call the user's side a racing thread. */
         if (CopyOut)
-            for (ULONG i = 0; i < Mdl->ByteCount; i++)
-                ((volatile UCHAR *)facts->User)[i] = ((UCHAR *)facts->Copy)[i];
+            memcpy(facts->User, facts->Copy, Mdl->ByteCount);
         SimVisibleFree(facts->Copy);
     }
     SimMapSet(&Mdls, Mdl, NULL);
@@ -79,8 +77,7 @@ PVOID NTAPI MmMapLockedPagesSpecifyCache(PMDL Mdl, KPROCESSOR_MODE AccessMode, M
         Mdl->MappedSystemVa = facts->User;
     } else {
         facts->Copy = SimVisibleAllocate(Mdl->ByteCount, 16);
-        for (ULONG i = 0; i < Mdl->ByteCount; i++)
-            ((UCHAR *)facts->Copy)[i] = ((volatile UCHAR *)facts->User)[i];
+        memcpy(facts->Copy, facts->User, Mdl->ByteCount);
         Mdl->MappedSystemVa = facts->Copy;
     }
     Mdl->MdlFlags |= MDL_MAPPED_TO_SYSTEM_VA;

@@ -146,6 +146,18 @@ static NTSTATUS Query(const WANT *want, UCHAR *out, ULONG room, ULONG_PTR *infor
     return STATUS_SUCCESS;
 }
 
+static BOOLEAN FindMatch(const WANT *want, MOUNT_VOLUME **volume, MOUNT_LINK **link)
+{
+    for (MOUNT_VOLUME *v = MountVolumes; v; v = v->Next)
+        for (MOUNT_LINK *l = v->Links; l; l = l->Next)
+            if (Matches(want, v, l)) {
+                *volume = v;
+                *link = l;
+                return TRUE;
+            }
+    return FALSE;
+}
+
 /*
  * By link name: a deleted letter leaves a "no letter" value for the unique id. By unique id: that value goes too.
  * Source: [P], symlink and point handling of an independent Mount Manager.
@@ -153,28 +165,23 @@ static NTSTATUS Query(const WANT *want, UCHAR *out, ULONG room, ULONG_PTR *infor
 static NTSTATUS DeletePoints(const WANT *want, UCHAR *out, ULONG room, ULONG_PTR *information)
 {
     NTSTATUS status = Query(want, out, room, information);
-    BOOLEAN again = TRUE;
+    MOUNT_VOLUME *v;
+    MOUNT_LINK *l;
 
     if (status != STATUS_SUCCESS)
         return status;
-    while (again) {
-        again = FALSE;
-        for (MOUNT_VOLUME *v = MountVolumes; v && !again; v = v->Next)
-            for (MOUNT_LINK *l = v->Links; l && !again; l = l->Next)
-                if (Matches(want, v, l)) {
-                    char name[64];
-                    strcpy(name, l->Name);
-                    if (want->ByLink && MountIsLetter(name))
-                        MountStoreNoLetter(v, TRUE);
-                    if (!want->ByLink)
-                        MountStoreNoLetter(v, FALSE);
-                    MountLinkRemove(v, name);
-                    again = TRUE;
-                }
+    while (FindMatch(want, &v, &l)) {
+        char name[64];
+        strcpy(name, l->Name);
+        if (want->ByLink && MountIsLetter(name))
+            MountStoreNoLetter(v, TRUE);
+        if (!want->ByLink)
+            MountStoreNoLetter(v, FALSE);
+        MountLinkRemove(v, name);
     }
     /* A volume that was announced by ioctl is forgotten with its last name [M]. */
     for (MOUNT_VOLUME **at = &MountVolumes; *at;) {
-        MOUNT_VOLUME *v = *at;
+        v = *at;
         if (v->Manual && !v->Links) {
             *at = v->Next;
             free(v);

@@ -45,7 +45,9 @@ static VOID Run(void *context)
         Busy = TRUE;
         SIM_ACQUIRE(action);
         Sim.Current->Depth++;
-        action->Status = action->Routine(action->Node, action->Context);
+        /* A device that went while the request for it waited. */
+        action->Status =
+            action->Node && action->Node->Gone ? STATUS_NO_SUCH_DEVICE : action->Routine(action->Node, action->Context);
         Sim.Current->Depth--;
         Busy = FALSE;
         if (action->Detached)
@@ -246,14 +248,15 @@ static VOID Enumerate(PSIM_DEVNODE node)
 }
 
 /* The bus driver's list, in pool, each device referenced for us. */
-static PDEVICE_RELATIONS Relations(PSIM_DEVNODE node, DEVICE_RELATION_TYPE type)
+static PDEVICE_RELATIONS Relations(PSIM_DEVNODE node, DEVICE_RELATION_TYPE type, NTSTATUS *status)
 {
     IO_STACK_LOCATION at;
     ULONG_PTR answer = 0;
 
     memset(&at, 0, sizeof(at));
     at.Parameters.QueryDeviceRelations.Type = type;
-    if (!NT_SUCCESS(Send(node, IRP_MN_QUERY_DEVICE_RELATIONS, &at, &answer)) || !answer)
+    *status = Send(node, IRP_MN_QUERY_DEVICE_RELATIONS, &at, &answer);
+    if (!NT_SUCCESS(*status) || !answer)
         return NULL;
     if (!SimPoolOwns((PVOID)answer))
         SimBug("IRP_MN_QUERY_DEVICE_RELATIONS answers with %p, which is no pool block", (PVOID)answer);
@@ -265,11 +268,12 @@ VOID SimPnpTarget(PDEVICE_OBJECT Device)
 {
     PSIM_DEVNODE node = SimDevice(Device)->Node;
     PDEVICE_RELATIONS relations;
+    NTSTATUS status;
 
-    if (!node)
+    if (!node || node->Surprised)
         return;
-    relations = Relations(node, TargetDeviceRelation);
-    if (!relations && SimFaultFired())
+    relations = Relations(node, TargetDeviceRelation, &status);
+    if (!relations && status == STATUS_INSUFFICIENT_RESOURCES)
         return; /* no memory for the answer: it does without the notification */
     if (!relations || relations->Count != 1 || relations->Objects[0] != node->Pdo)
         SimBug("TargetDeviceRelation of %s is not answered with its PDO", node->Path);
@@ -280,11 +284,12 @@ VOID SimPnpTarget(PDEVICE_OBJECT Device)
 static NTSTATUS Rescan(PSIM_DEVNODE node, PVOID context)
 {
     PDEVICE_RELATIONS relations;
+    NTSTATUS status;
 
     (void)context;
     if (!node->Started || node->Gone)
         return STATUS_SUCCESS;
-    relations = Relations(node, BusRelations);
+    relations = Relations(node, BusRelations, &status);
     if (!relations)
         return STATUS_UNSUCCESSFUL; /* the children stay as they are */
     for (PSIM_DEVNODE child = Nodes; child; child = child->Next)

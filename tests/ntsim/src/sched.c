@@ -152,6 +152,7 @@ VOID SimYield(VOID)
     SimYieldNow();
 }
 
+#ifndef __clang__ /* libFuzzer has this name for itself */
 /* The compiler calls this at each branch of the driver (tests/ntsim/CMakeLists.txt): with a seed, threads switch there. */
 void __sanitizer_cov_trace_pc(void);
 void __sanitizer_cov_trace_pc(void)
@@ -159,6 +160,7 @@ void __sanitizer_cov_trace_pc(void)
     if (Sim.SwitchMean && Self && Self == Sim.Current && !Self->Depth)
         SimYield();
 }
+#endif
 
 static void RunThread(PSIM_THREAD me)
 {

@@ -102,7 +102,7 @@ static NTSTATUS Query(PSIM_TOKEN token, TOKEN_INFORMATION_CLASS which, PVOID out
     case TokenUser: {
         TOKEN_USER *user = (TOKEN_USER *)answer;
         used = sizeof(*user);
-        user->User.Sid = (UCHAR *)out + used;
+        user->User.Sid = (PSID)((ULONG_PTR)out + used);
         user->User.Attributes = 0;
         memcpy(answer + used, token->User, SidBytes(token->User));
         return Put(answer, used + SidBytes(token->User), out, room, needed);
@@ -110,7 +110,7 @@ static NTSTATUS Query(PSIM_TOKEN token, TOKEN_INFORMATION_CLASS which, PVOID out
     case TokenOwner: {
         TOKEN_OWNER *owner = (TOKEN_OWNER *)answer;
         used = sizeof(*owner);
-        owner->Owner = (UCHAR *)out + used;
+        owner->Owner = (PSID)((ULONG_PTR)out + used);
         memcpy(answer + used, token->User, SidBytes(token->User));
         return Put(answer, used + SidBytes(token->User), out, room, needed);
     }
@@ -119,7 +119,7 @@ static NTSTATUS Query(PSIM_TOKEN token, TOKEN_INFORMATION_CLASS which, PVOID out
         used = (ULONG)offsetof(TOKEN_GROUPS, Groups) + token->GroupCount * (ULONG)sizeof(SID_AND_ATTRIBUTES);
         groups->GroupCount = token->GroupCount;
         for (ULONG i = 0; i < token->GroupCount; i++) {
-            groups->Groups[i].Sid = (UCHAR *)out + used;
+            groups->Groups[i].Sid = (PSID)((ULONG_PTR)out + used);
             groups->Groups[i].Attributes = token->Groups[i].Attributes;
             memcpy(answer + used, token->Groups[i].Sid, SidBytes(token->Groups[i].Sid));
             used += SidBytes(token->Groups[i].Sid);
@@ -137,7 +137,7 @@ static NTSTATUS Query(PSIM_TOKEN token, TOKEN_INFORMATION_CLASS which, PVOID out
     case TokenIntegrityLevel: {
         TOKEN_MANDATORY_LABEL *label = (TOKEN_MANDATORY_LABEL *)answer;
         used = sizeof(*label);
-        label->Label.Sid = (UCHAR *)out + used;
+        label->Label.Sid = (PSID)((ULONG_PTR)out + used);
         label->Label.Attributes = SE_GROUP_INTEGRITY;
         MakeSid(answer + used, 16, 1, &token->Integrity);
         return Put(answer, used + 12, out, room, needed);
