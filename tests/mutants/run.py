@@ -96,11 +96,11 @@ def configure():
                     f"-DCMAKE_C_FLAGS={FLAGS}"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
-def build(program):
+def build(program, fault="unchanged"):
     done = subprocess.run(["cmake", "--build", BUILD, "--target", program], cwd=ROOT, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
     if done.returncode:
-        sys.exit(f"{done.stdout}\n{program} cannot be built")
+        sys.exit(f"{done.stdout}\n{program} cannot be built: {fault}")
 
 
 def run(program):
@@ -164,7 +164,7 @@ def main():
         write(fault.file, fault.apply(source(fault.file)))
         found = None
         for subject in sorted(suites, key=lambda s: s != fault.first):  # stable: the rest in their order
-            build(suites[subject])
+            build(suites[subject], fault.name)
             found = run(suites[subject])
             if found:
                 break
