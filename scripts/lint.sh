@@ -60,7 +60,7 @@ lint "cppcheck of the driver" cppcheck --quiet --error-exitcode=1 --enable=warni
     --std=c11 --platform=win64 --library=windows --suppress=missingIncludeSystem --suppress=deallocuse:driver/bus.c \
     '-D_Out_writes_(n)=' -j "$(nproc)" -I include driver
 if command -v shellcheck >/dev/null; then
-    scripts() { sources '*.sh' .ci/run | xargs -r shellcheck -x --severity=warning --exclude=SC2034; }
+    scripts() { sources '*.sh' .ci/run | xargs -r shellcheck -x --severity=warning --exclude=SC2034,SC2148,SC2154; }
     lint "shellcheck" scripts
 else
     echo "skipped shellcheck: not installed"

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # How Platter runs Windows programs on this machine: a Wine of its own, headless, in a folder of its own, so that
 # nothing of the user's ~/.wine is read or changed and nothing but our own processes is ever stopped.
 # Sourced (`. scripts/wine-env.sh`) from the project's root by scripts/demo.sh and by the suites in tests/wine.
