@@ -115,7 +115,8 @@ enum platter_result loopback_volume_create(struct loopback_session *session, con
     memcpy(volume->info.image_name, in->image_name, sizeof(in->image_name));
     memset(out, 0, sizeof(*out));
     char name[PLATTER_DEVICE_NAME_CHARS];
-    snprintf(name, sizeof(name), "%s%llu", PLATTER_VOLUME_DEVICE_PREFIX, (unsigned long long)volume->info.volume_id);
+    (void)snprintf(name, sizeof(name), "%s%llu", PLATTER_VOLUME_DEVICE_PREFIX,
+                   (unsigned long long)volume->info.volume_id);
     for (size_t i = 0; name[i]; i++)
         out->device_name[i] = volume->info.device_name[i] = (uint16_t)name[i];
     out->volume_id = volume->info.volume_id;

@@ -12,15 +12,9 @@ extern const struct platter_format platter_format_split;
 extern const struct platter_format platter_format_raw;
 
 const struct platter_format *const platter_formats[] = {
-    &platter_format_vhd,
-    &platter_format_vhdx,
-    &platter_format_qcow2,
-    &platter_format_mrimgx,
-    &platter_format_vdi,
-    &platter_format_vmdk,
-    &platter_format_split,
-    &platter_format_raw,
-    NULL,
+    &platter_format_vhd,    &platter_format_vhdx, &platter_format_qcow2,
+    &platter_format_mrimgx, &platter_format_vdi,  &platter_format_vmdk,
+    &platter_format_split,  &platter_format_raw,  NULL,
 };
 
 const char *const *platter_format_names(void)

@@ -275,7 +275,7 @@ enum platter_result platter_os_file_write(struct platter_os_file *file, const vo
     while (moved < length) {
         DWORD want = length - moved < TRANSFER_MOST ? (DWORD)(length - moved) : TRANSFER_MOST;
         struct call call;
-        DWORD put, code = call_begin(&call, offset + moved);
+        DWORD put = 0, code = call_begin(&call, offset + moved);
 
         if (code == ERROR_SUCCESS)
             code = call_end(file->handle, &call,
@@ -422,8 +422,10 @@ bool platter_os_modified(const char *path, int64_t *seconds)
     free(wide);
     /* FILETIME counts 100 ns from 1601-01-01, which is 11644473600 s before 1970. */
     if (known)
-        *seconds = (int64_t)(((uint64_t)data.ftLastWriteTime.dwHighDateTime << 32 |
-                              data.ftLastWriteTime.dwLowDateTime) / 10000000u) - 11644473600;
+        *seconds =
+            (int64_t)(((uint64_t)data.ftLastWriteTime.dwHighDateTime << 32 | data.ftLastWriteTime.dwLowDateTime) /
+                      10000000u) -
+            11644473600;
     return known;
 }
 

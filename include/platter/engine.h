@@ -30,33 +30,33 @@ extern "C" {
 /* Also the CLI's exit codes (docs/cli.md), so numbers are never reused. */
 enum platter_result {
     PLATTER_OK = 0,
-    PLATTER_E_FAILED = 1,       /* something else; the message tells */
-    PLATTER_E_USAGE = 2,        /* the caller asked for something that makes no sense */
-    PLATTER_E_NOT_FOUND = 3,    /* no such file, partition, volume */
-    PLATTER_E_ACCESS = 4,       /* the user may not */
-    PLATTER_E_BUSY = 5,         /* in use by somebody else */
-    PLATTER_E_FORMAT = 6,       /* not an image we know, or its structure is damaged */
-    PLATTER_E_UNSUPPORTED = 7,  /* understood, and not supported */
-    PLATTER_E_DAMAGED = 8,      /* data does not match its checksum */
-    PLATTER_E_IO = 9,           /* the operating system reported an I/O error */
+    PLATTER_E_FAILED = 1,      /* something else; the message tells */
+    PLATTER_E_USAGE = 2,       /* the caller asked for something that makes no sense */
+    PLATTER_E_NOT_FOUND = 3,   /* no such file, partition, volume */
+    PLATTER_E_ACCESS = 4,      /* the user may not */
+    PLATTER_E_BUSY = 5,        /* in use by somebody else */
+    PLATTER_E_FORMAT = 6,      /* not an image we know, or its structure is damaged */
+    PLATTER_E_UNSUPPORTED = 7, /* understood, and not supported */
+    PLATTER_E_DAMAGED = 8,     /* data does not match its checksum */
+    PLATTER_E_IO = 9,          /* the operating system reported an I/O error */
     PLATTER_E_NO_SPACE = 10,
     PLATTER_E_NO_MEMORY = 11,
     PLATTER_E_READ_ONLY = 12,
-    PLATTER_E_RANGE = 13,       /* outside the device */
-    PLATTER_E_EXISTS = 14,      /* would overwrite something */
-    PLATTER_E_PASSWORD = 15,    /* missing or wrong password */
+    PLATTER_E_RANGE = 13,    /* outside the device */
+    PLATTER_E_EXISTS = 14,   /* would overwrite something */
+    PLATTER_E_PASSWORD = 15, /* missing or wrong password */
     PLATTER_E_CANCELLED = 16,
-    PLATTER_E_DRIVER = 17,      /* platter.sys is missing, of another version, or refused */
+    PLATTER_E_DRIVER = 17, /* platter.sys is missing, of another version, or refused */
 };
 
 #define PLATTER_NO_OFFSET UINT64_MAX
 
 struct platter_error {
     enum platter_result result;
-    int os_error;        /* errno or GetLastError(); 0 when the system said nothing */
-    uint64_t offset;     /* byte in `file` the error is about; PLATTER_NO_OFFSET when there is none */
-    char file[1024];     /* path, as given by the user; empty when no file is concerned; cut if longer */
-    char message[512];   /* the cause, one sentence with no full stop */
+    int os_error;      /* errno or GetLastError(); 0 when the system said nothing */
+    uint64_t offset;   /* byte in `file` the error is about; PLATTER_NO_OFFSET when there is none */
+    char file[1024];   /* path, as given by the user; empty when no file is concerned; cut if longer */
+    char message[512]; /* the cause, one sentence with no full stop */
 };
 
 /* Fills *err (which may be NULL) and returns `result`, so that `return platter_error_set(...)` reads well. */
@@ -65,8 +65,7 @@ enum platter_result platter_error_set(struct platter_error *err, enum platter_re
 
 /* The same with an operating system's error code, whose text is appended to the message. */
 enum platter_result platter_error_set_os(struct platter_error *err, enum platter_result result, const char *file,
-                                         uint64_t offset, int os_error, const char *format, ...)
-    PLATTER_PRINTF(6, 7);
+                                         uint64_t offset, int os_error, const char *format, ...) PLATTER_PRINTF(6, 7);
 
 /* Writes "file: at byte N: message" (parts that exist) to buffer, always terminated. Returns buffer. */
 char *platter_error_text(const struct platter_error *err, char *buffer, size_t size);
@@ -107,8 +106,8 @@ const char *platter_block_name(const struct platter_block *block); /* for messag
  */
 enum platter_result platter_block_read(struct platter_block *block, void *buffer, size_t length, uint64_t offset,
                                        struct platter_error *err);
-enum platter_result platter_block_write(struct platter_block *block, const void *buffer, size_t length,
-                                        uint64_t offset, struct platter_error *err);
+enum platter_result platter_block_write(struct platter_block *block, const void *buffer, size_t length, uint64_t offset,
+                                        struct platter_error *err);
 /* Everything written before the call is on stable storage when it returns. Succeeds on read-only blocks. */
 enum platter_result platter_block_flush(struct platter_block *block, struct platter_error *err);
 /* The range need not be kept. Reads as zero or as before afterwards. PLATTER_E_UNSUPPORTED without the capability. */
@@ -126,17 +125,17 @@ void platter_block_unref(struct platter_block *block); /* NULL is fine */
 
 enum platter_open_flag {
     PLATTER_OPEN_WRITABLE = 1u << 0,
-    PLATTER_OPEN_UNBUFFERED = 1u << 1, /* keep the image out of the system's cache (a mount that is writable: T1) */
+    PLATTER_OPEN_UNBUFFERED = 1u << 1,    /* keep the image out of the system's cache (a mount that is writable: T1) */
     PLATTER_OPEN_SHARE_WRITERS = 1u << 2, /* do not keep other writers out (info on an image in use) */
 };
 
 struct platter_open_options {
-    uint32_t flags;        /* enum platter_open_flag */
-    uint32_t sector_size;  /* bytes; 0: what the image says, or 512 */
-    const char *format;    /* name of a format to insist on; NULL: found by content */
-    const char *password;  /* NULL: none */
-    const char *snapshot;  /* id or name of a snapshot inside the image; NULL: the present state */
-    uint32_t disk;         /* which disk of an image that holds several, counted from 1; 0: the first */
+    uint32_t flags;       /* enum platter_open_flag */
+    uint32_t sector_size; /* bytes; 0: what the image says, or 512 */
+    const char *format;   /* name of a format to insist on; NULL: found by content */
+    const char *password; /* NULL: none */
+    const char *snapshot; /* id or name of a snapshot inside the image; NULL: the present state */
+    uint32_t disk;        /* which disk of an image that holds several, counted from 1; 0: the first */
 };
 
 struct platter_image;
@@ -148,14 +147,14 @@ struct platter_image_detail {
 
 struct platter_image_info {
     const char *path;
-    const char *format;           /* "raw", "vhd", ... */
-    const char *variant;          /* "fixed", "dynamic", ...; "" when there is only one */
-    uint64_t virtual_size;        /* bytes of the disk */
-    uint64_t file_size;           /* bytes of the image's file(s) as the directory shows them */
-    uint64_t allocated_size;      /* bytes they take on the medium; file_size where the system does not tell */
-    uint32_t sector_size;         /* bytes */
+    const char *format;      /* "raw", "vhd", ... */
+    const char *variant;     /* "fixed", "dynamic", ...; "" when there is only one */
+    uint64_t virtual_size;   /* bytes of the disk */
+    uint64_t file_size;      /* bytes of the image's file(s) as the directory shows them */
+    uint64_t allocated_size; /* bytes they take on the medium; file_size where the system does not tell */
+    uint32_t sector_size;    /* bytes */
     uint32_t physical_sector_size;
-    bool writable;                /* this format can be written in place */
+    bool writable; /* this format can be written in place */
     size_t detail_count;
     const struct platter_image_detail *details; /* what the format has to say of itself */
 };
@@ -163,7 +162,7 @@ struct platter_image_info {
 /* `options` may be NULL: read-only, found by content. On success *image is to be closed. */
 enum platter_result platter_image_open(const char *path, const struct platter_open_options *options,
                                        struct platter_image **image, struct platter_error *err);
-void platter_image_close(struct platter_image *image); /* NULL is fine; flush first */
+void platter_image_close(struct platter_image *image);                            /* NULL is fine; flush first */
 struct platter_block *platter_image_block(struct platter_image *image);           /* borrowed */
 const struct platter_image_info *platter_image_info(struct platter_image *image); /* borrowed */
 
@@ -175,29 +174,29 @@ const char *const *platter_format_names(void);
 enum platter_table_style { PLATTER_TABLE_NONE, PLATTER_TABLE_MBR, PLATTER_TABLE_GPT };
 
 struct platter_partition {
-    uint32_t number;          /* 1-based, as Windows counts: MBR primary in table order then logical, GPT in entry order */
-    uint64_t offset;          /* bytes */
-    uint64_t length;          /* bytes */
-    bool logical;             /* inside an MBR extended partition */
-    bool bootable;            /* MBR active flag */
+    uint32_t number; /* 1-based, as Windows counts: MBR primary in table order then logical, GPT in entry order */
+    uint64_t offset; /* bytes */
+    uint64_t length; /* bytes */
+    bool logical;    /* inside an MBR extended partition */
+    bool bootable;   /* MBR active flag */
     uint8_t mbr_type;
-    uint8_t gpt_type[16];     /* as stored */
-    uint8_t gpt_id[16];       /* as stored */
+    uint8_t gpt_type[16]; /* as stored */
+    uint8_t gpt_id[16];   /* as stored */
     uint64_t gpt_attributes;
-    uint16_t gpt_name[36];    /* UTF-16LE units in host order, as stored */
-    char name[112];           /* GPT name in UTF-8; "" for MBR */
-    char filesystem[16];      /* "ntfs", "fat32", "exfat", "refs", "iso9660", "udf", "ext4", ...; "" when none was found */
-    char label[128];          /* volume label in UTF-8; "" when none */
+    uint16_t gpt_name[36]; /* UTF-16LE units in host order, as stored */
+    char name[112];        /* GPT name in UTF-8; "" for MBR */
+    char filesystem[16];   /* "ntfs", "fat32", "exfat", "refs", "iso9660", "udf", "ext4", ...; "" when none was found */
+    char label[128];       /* volume label in UTF-8; "" when none */
 };
 
 struct platter_partition_table {
     enum platter_table_style style;
     uint32_t mbr_signature;
     uint8_t gpt_disk_id[16];
-    bool gpt_backup_used;     /* the primary header or array was damaged */
+    bool gpt_backup_used; /* the primary header or array was damaged */
     size_t count;
     struct platter_partition *partitions;
-    char warning[512];        /* "" or what is odd but did not stop us */
+    char warning[512]; /* "" or what is odd but did not stop us */
 };
 
 /*
@@ -224,9 +223,9 @@ struct platter_progress {
 };
 
 struct platter_convert_options {
-    const char *format;   /* NULL: "raw" */
-    unsigned threads;     /* 0: as many as processors, at most 8 */
-    bool overwrite;       /* replace an existing file */
+    const char *format; /* NULL: "raw" */
+    unsigned threads;   /* 0: as many as processors, at most 8 */
+    bool overwrite;     /* replace an existing file */
     struct platter_progress progress;
 };
 
@@ -238,10 +237,10 @@ enum platter_result platter_convert(struct platter_block *source, const char *pa
                                     const struct platter_convert_options *options, struct platter_error *err);
 
 struct platter_verify_report {
-    uint64_t bytes_checked;   /* of the disk */
-    uint64_t errors;          /* findings that mean lost or wrong data */
-    uint64_t warnings;        /* findings that do not */
-    bool checksums;           /* the format has checksums of its data, and they were compared */
+    uint64_t bytes_checked; /* of the disk */
+    uint64_t errors;        /* findings that mean lost or wrong data */
+    uint64_t warnings;      /* findings that do not */
+    bool checksums;         /* the format has checksums of its data, and they were compared */
 };
 
 /* Called for each finding; the error carries file, offset and cause. `fatal`: counted in errors, else in warnings. */

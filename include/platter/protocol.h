@@ -41,9 +41,9 @@
 #define PLATTER_DEFAULT_DEADLINE_MS 30000u
 #define PLATTER_MIN_DEADLINE_MS 100u
 #define PLATTER_MAX_DEADLINE_MS 600000u
-#define PLATTER_LABEL_CHARS 64u        /* UTF-16 units, NUL included */
-#define PLATTER_IMAGE_NAME_CHARS 260u  /* UTF-16 units, NUL included */
-#define PLATTER_DEVICE_NAME_CHARS 64u  /* UTF-16 units, NUL included */
+#define PLATTER_LABEL_CHARS 64u       /* UTF-16 units, NUL included */
+#define PLATTER_IMAGE_NAME_CHARS 260u /* UTF-16 units, NUL included */
+#define PLATTER_DEVICE_NAME_CHARS 64u /* UTF-16 units, NUL included */
 
 /*
  * Control codes: CTL_CODE(PLATTER_DEVICE_TYPE, function, method, access), written out so that the header needs
@@ -92,12 +92,12 @@ enum platter_route {
 /* ---- VOLUME_CREATE: a volume that belongs to this handle, not yet announced ----------------------------------- */
 
 enum platter_volume_flag {
-    PLATTER_VOLUME_READ_ONLY = 1u << 0,      /* writes fail with STATUS_MEDIA_WRITE_PROTECTED */
-    PLATTER_VOLUME_TRIM = 1u << 1,           /* the provider takes PLATTER_OP_DISCARD */
-    PLATTER_VOLUME_CDROM = 1u << 2,          /* FILE_DEVICE_CD_ROM, 2048-byte sectors, read-only */
-    PLATTER_VOLUME_NO_LETTER = 1u << 3,      /* announce without a drive letter */
-    PLATTER_VOLUME_STABLE_ID = 1u << 4,      /* unique_id stays the same from mount to mount: the letter is remembered */
-    PLATTER_VOLUME_WHOLE_DISK = 1u << 5,     /* the volume is the whole image (no partition table) */
+    PLATTER_VOLUME_READ_ONLY = 1u << 0,  /* writes fail with STATUS_MEDIA_WRITE_PROTECTED */
+    PLATTER_VOLUME_TRIM = 1u << 1,       /* the provider takes PLATTER_OP_DISCARD */
+    PLATTER_VOLUME_CDROM = 1u << 2,      /* FILE_DEVICE_CD_ROM, 2048-byte sectors, read-only */
+    PLATTER_VOLUME_NO_LETTER = 1u << 3,  /* announce without a drive letter */
+    PLATTER_VOLUME_STABLE_ID = 1u << 4,  /* unique_id stays the same from mount to mount: the letter is remembered */
+    PLATTER_VOLUME_WHOLE_DISK = 1u << 5, /* the volume is the whole image (no partition table) */
 };
 #define PLATTER_VOLUME_FLAGS_KNOWN 0x3fu
 
@@ -124,7 +124,7 @@ struct platter_volume_create_in {
     uint8_t gpt_partition_id[16];  /* unique partition GUID, as stored; 0 unless GPT */
     uint8_t gpt_disk_id[16];       /* disk GUID, as stored; 0 unless GPT */
     uint64_t gpt_attributes;       /* attribute bits of the entry */
-    uint8_t unique_id[16];         /* told to the Mount Manager; never all zero; fresh for each mount unless STABLE_ID */
+    uint8_t unique_id[16]; /* told to the Mount Manager; never all zero; fresh for each mount unless STABLE_ID */
     uint16_t label[PLATTER_LABEL_CHARS];           /* for people: device description; NUL-terminated */
     uint16_t image_name[PLATTER_IMAGE_NAME_CHARS]; /* for people: the image's path; NUL-terminated, cut if longer */
     uint16_t gpt_name[36];                         /* partition name of the entry; not terminated when full */
@@ -155,23 +155,23 @@ struct platter_volume_info {
     uint64_t volume_id;
     uint64_t length_bytes;
     uint64_t partition_offset;
-    uint64_t read_bytes;        /* answered since the mount */
+    uint64_t read_bytes; /* answered since the mount */
     uint64_t written_bytes;
     uint64_t read_requests;
     uint64_t write_requests;
-    uint64_t failed_requests;   /* answered with an error, timed out, or dropped */
-    uint64_t late_answers;      /* answers whose request was gone: cancelled, timed out or never asked */
-    uint64_t mounted_at;        /* 100 ns units since 1601-01-01 UTC (KeQuerySystemTime) */
+    uint64_t failed_requests; /* answered with an error, timed out, or dropped */
+    uint64_t late_answers;    /* answers whose request was gone: cancelled, timed out or never asked */
+    uint64_t mounted_at;      /* 100 ns units since 1601-01-01 UTC (KeQuerySystemTime) */
     uint32_t sector_size;
-    uint32_t flags;             /* enum platter_volume_flag */
-    uint32_t state;             /* enum platter_volume_state */
-    uint32_t route;             /* enum platter_route */
-    uint32_t letter;            /* drive letter it has now; 0: none */
+    uint32_t flags;  /* enum platter_volume_flag */
+    uint32_t state;  /* enum platter_volume_state */
+    uint32_t route;  /* enum platter_route */
+    uint32_t letter; /* drive letter it has now; 0: none */
     uint32_t partition_number;
-    uint32_t owner_process_id;  /* of the provider */
-    uint32_t open_handles;      /* on the volume device itself; files open through a file system are not seen here */
-    uint32_t in_flight;         /* requests waiting or with the provider */
-    uint32_t may_remove;        /* 1: the caller may unmount it */
+    uint32_t owner_process_id; /* of the provider */
+    uint32_t open_handles;     /* on the volume device itself; files open through a file system are not seen here */
+    uint32_t in_flight;        /* requests waiting or with the provider */
+    uint32_t may_remove;       /* 1: the caller may unmount it */
     uint8_t unique_id[16];
     uint16_t device_name[PLATTER_DEVICE_NAME_CHARS];
     uint16_t label[PLATTER_LABEL_CHARS];
@@ -231,14 +231,14 @@ enum platter_request_flag {
 /* Outcome of one request. The driver turns it into an NTSTATUS of its own; an unknown value is an I/O error. */
 enum platter_status {
     PLATTER_STATUS_OK = 0,
-    PLATTER_STATUS_IO_ERROR = 1,        /* STATUS_IO_DEVICE_ERROR */
-    PLATTER_STATUS_DAMAGED = 2,         /* STATUS_CRC_ERROR: the image says these bytes are not what they were */
-    PLATTER_STATUS_NO_SPACE = 3,        /* STATUS_DISK_FULL: the image file cannot grow */
-    PLATTER_STATUS_READ_ONLY = 4,       /* STATUS_MEDIA_WRITE_PROTECTED */
-    PLATTER_STATUS_OUT_OF_RANGE = 5,    /* STATUS_NONEXISTENT_SECTOR */
-    PLATTER_STATUS_NO_MEMORY = 6,       /* STATUS_INSUFFICIENT_RESOURCES */
-    PLATTER_STATUS_NOT_SUPPORTED = 7,   /* STATUS_INVALID_DEVICE_REQUEST */
-    PLATTER_STATUS_MEDIA_GONE = 8,      /* STATUS_DEVICE_NOT_CONNECTED: the image's own medium went away */
+    PLATTER_STATUS_IO_ERROR = 1,      /* STATUS_IO_DEVICE_ERROR */
+    PLATTER_STATUS_DAMAGED = 2,       /* STATUS_CRC_ERROR: the image says these bytes are not what they were */
+    PLATTER_STATUS_NO_SPACE = 3,      /* STATUS_DISK_FULL: the image file cannot grow */
+    PLATTER_STATUS_READ_ONLY = 4,     /* STATUS_MEDIA_WRITE_PROTECTED */
+    PLATTER_STATUS_OUT_OF_RANGE = 5,  /* STATUS_NONEXISTENT_SECTOR */
+    PLATTER_STATUS_NO_MEMORY = 6,     /* STATUS_INSUFFICIENT_RESOURCES */
+    PLATTER_STATUS_NOT_SUPPORTED = 7, /* STATUS_INVALID_DEVICE_REQUEST */
+    PLATTER_STATUS_MEDIA_GONE = 8,    /* STATUS_DEVICE_NOT_CONNECTED: the image's own medium went away */
 };
 
 enum platter_transact_flag {
@@ -261,20 +261,20 @@ struct platter_answer {
 };
 
 struct platter_transact_out {
-    uint32_t request_count;  /* requests that follow; 0 is a wake-up: look at live_volumes */
-    uint32_t live_volumes;   /* volumes of this handle that are not removed */
-    uint32_t answers_taken;  /* of the answers in the input */
-    uint32_t answers_late;   /* named no request in flight: cancelled, timed out or never asked */
+    uint32_t request_count; /* requests that follow; 0 is a wake-up: look at live_volumes */
+    uint32_t live_volumes;  /* volumes of this handle that are not removed */
+    uint32_t answers_taken; /* of the answers in the input */
+    uint32_t answers_late;  /* named no request in flight: cancelled, timed out or never asked */
 };
 
 struct platter_request {
-    uint64_t request_id;  /* unique among the requests in flight; never 0 */
+    uint64_t request_id; /* unique among the requests in flight; never 0 */
     uint64_t volume_id;
-    uint64_t offset;      /* bytes from the start of the volume */
-    uint32_t length;      /* bytes, at most PLATTER_MAX_TRANSFER; 0 for FLUSH and DISCARD */
-    uint32_t op;          /* enum platter_op */
-    uint32_t flags;       /* enum platter_request_flag */
-    uint32_t data_offset; /* writes: where the bytes lie in the output buffer; reads: where the answer may put them */
+    uint64_t offset;        /* bytes from the start of the volume */
+    uint32_t length;        /* bytes, at most PLATTER_MAX_TRANSFER; 0 for FLUSH and DISCARD */
+    uint32_t op;            /* enum platter_op */
+    uint32_t flags;         /* enum platter_request_flag */
+    uint32_t data_offset;   /* writes: where the bytes lie in the output buffer; reads: where the answer may put them */
     uint64_t discard_bytes; /* DISCARD: bytes to discard (length is 0); otherwise 0 */
 };
 

@@ -65,8 +65,8 @@ struct platter_provider_volume {
 };
 
 struct platter_provider_options {
-    unsigned workers;        /* threads, at most 64; 0: a default for this machine */
-    uint32_t batch_bytes;    /* batch buffer of each worker; 0: a default */
+    unsigned workers;     /* threads, at most 64; 0: a default for this machine */
+    uint32_t batch_bytes; /* batch buffer of each worker; 0: a default */
 };
 
 /*
@@ -89,7 +89,7 @@ bool platter_provider_wait(struct platter_provider *provider, uint32_t timeout_m
 void platter_provider_stop(struct platter_provider *provider);
 
 struct platter_provider_stats {
-    uint64_t requests;         /* served, well or not */
+    uint64_t requests; /* served, well or not */
     uint64_t failed_requests;
     uint64_t read_bytes;
     uint64_t written_bytes;

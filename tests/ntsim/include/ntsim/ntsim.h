@@ -34,9 +34,9 @@ typedef struct _SIM_OPTIONS {
     SIM_MOUNT_MANAGER MountManager;
     BOOLEAN NoAutoMount; /* as `mountvol /n` leaves a machine */
     BOOLEAN
-        SurpriseRemovesAtOnce; /* REMOVE follows SURPRISE_REMOVAL with handles open (Wine); else after the last close */
-    BOOLEAN SharedBuffers;     /* direct I/O maps the caller's bytes themselves; else copies that die with the IRP */
-    BOOLEAN Verbose;           /* show the driver's DbgPrint at once instead of with a failure only */
+    SurpriseRemovesAtOnce; /* REMOVE follows SURPRISE_REMOVAL with handles open (Wine); else after the last close */
+    BOOLEAN SharedBuffers; /* direct I/O maps the caller's bytes themselves; else copies that die with the IRP */
+    BOOLEAN Verbose;       /* show the driver's DbgPrint at once instead of with a failure only */
 } SIM_OPTIONS, *PSIM_OPTIONS;
 
 /* The environment's NTSIM_SEED overrides Seed where it is not 0. */
