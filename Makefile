@@ -6,7 +6,7 @@ IMAGE ?=
 TIME ?= 60
 
 .NOTPARALLEL:
-.PHONY: all third-party demo test test-long lint format bench fuzz dist clean $(BUILDS) $(TOOLS)
+.PHONY: all third-party demo test test-long lint format bench fuzz dist coverage mutants clean $(BUILDS) $(TOOLS)
 
 all: bootstrap-build $(addprefix preset-,$(PRESETS))
 
