@@ -21,7 +21,7 @@ FILE_RELOCS_STRIPPED, FILE_EXECUTABLE = 0x1, 0x2
 SECTION_CODE, SECTION_EXECUTE, SECTION_WRITE = 0x20, 0x20000000, 0x80000000
 EXPORT, IMPORT, RESOURCE, SECURITY, RELOC, DEBUG, TLS = 0, 1, 2, 4, 5, 6, 9
 DIRECTORY_NAMES = {EXPORT: "an export table", DEBUG: "a debug directory", TLS: "thread-local storage"}
-BUILD_PATHS = (b"/home/", b"/work/", b"/tmp/", b"/root/", b"/build/", b"/usr/")
+BUILD_PATHS = (b"/home/", b"/tmp/", b"/build/", b"/usr/", ROOT.encode() + b"/")
 
 
 class Image:
