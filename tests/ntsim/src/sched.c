@@ -85,6 +85,25 @@ static void AdvanceTo(ULONG64 time)
     SimFireTimers();
 }
 
+/* Longer than any deadline of a driver by far: who has heard of nothing but timers for that long waits in vain. */
+#define HOPELESS (3600ull * 10000000)
+
+/* Ends the process with a text that says who waits for what; threads of the system with nothing to do are left out. */
+static __attribute__((noreturn)) VOID Hopeless(const char *what)
+{
+    char text[1000];
+    size_t used = 0;
+
+    for (ULONG i = 0; i < Sim.ThreadCount && used + 1 < sizeof(text); i++) {
+        PSIM_THREAD t = Sim.Threads[i];
+        const char *why = t->WaitWhy ? t->WaitWhy : "nothing";
+        if (t->State != SimBlocked || (t->Service && (!strcmp(why, "work") || !strcmp(why, "PnP actions"))))
+            continue;
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s waits for %s", used ? ", " : "", t->Name, why);
+    }
+    SimBug("%s: %s", what, used ? text : "nobody waits");
+}
+
 static PSIM_THREAD PickNext(void)
 {
     ULONG64 begin = Sim.Now;
@@ -96,9 +115,9 @@ static PSIM_THREAD PickNext(void)
             return next;
         time = NextDeadline();
         if (!time)
-            SimBug("deadlock: no thread can ever run again");
-        if (time > begin + 24ull * 3600 * 10000000)
-            SimBug("nothing but timers has run for a day of simulated time");
+            Hopeless("deadlock, no thread can ever run again");
+        if (time > begin + HOPELESS)
+            Hopeless("hang, nothing but timers has run for an hour");
         AdvanceTo(time);
     }
 }
@@ -338,15 +357,21 @@ VOID SimSchedStop(VOID)
 
 VOID SimSettle(VOID)
 {
+    ULONG64 begin = Sim.Now;
+
     /* Lowest of all: while anybody else can run, or a worker has something in hand, it does. */
     for (;;) {
+        ULONG64 waited = Sim.Now - begin;
         BOOLEAN busy = FALSE;
         for (ULONG i = 0; i < Sim.ThreadCount; i++)
             if (Sim.Threads[i] != Sim.Current && Sim.Threads[i]->State == SimReady)
                 busy = TRUE;
         if (!busy && SimWorkIdle() && SimPnpIdle())
             return;
-        SimBlock("SimSettle", Sim.Now + 10000);
+        if (waited > HOPELESS)
+            Hopeless("hang, work is in hand for an hour");
+        /* By milliseconds at first, by ever longer steps where somebody waits for long. */
+        SimBlock("all to be done", Sim.Now + 10000 + waited / 16);
     }
 }
 
