@@ -5,7 +5,7 @@
 
 #include <platter/engine.h>
 
-#include "nbd_stream.h"
+#include "source/nbd_stream.h"
 
 /* ---- Listening --------------------------------------------------------------------------------------------------- */
 

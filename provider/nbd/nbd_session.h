@@ -7,8 +7,8 @@
 
 #include "block.h"
 #include "nbd_server.h"
-#include "nbd_stream.h"
-#include "nbd_wire.h"
+#include "source/nbd_stream.h"
+#include "source/nbd_wire.h"
 #include "os/thread.h"
 
 /* Bytes moved between block and socket at a time: half of a common second-level cache, and the bound on each thread's memory. */

@@ -16,7 +16,7 @@
 
 #include <memory_block.h>
 #include <nbd_server.h>
-#include <nbd_wire.h>
+#include "../../engine/source/nbd_wire.h"
 
 #define KIB 1024u
 #define MIB (1024u * 1024u)

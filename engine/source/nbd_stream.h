@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes between server and client: a socket, or whatever a test puts in its place. */
-#ifndef PLATTER_NBD_STREAM_H
-#define PLATTER_NBD_STREAM_H
+/* The bytes between an NBD server and its client, on either side: a socket, or whatever a test puts in its place. */
+#ifndef PLATTER_ENGINE_SOURCE_NBD_STREAM_H
+#define PLATTER_ENGINE_SOURCE_NBD_STREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers of the NBD protocol (doc/proto.md of NetworkBlockDevice/nbd), all big-endian on the wire. */
-#ifndef PLATTER_NBD_WIRE_H
-#define PLATTER_NBD_WIRE_H
+#ifndef PLATTER_ENGINE_SOURCE_NBD_WIRE_H
+#define PLATTER_ENGINE_SOURCE_NBD_WIRE_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #define NBD_MAGIC 0x4e42444d41474943ull        /* "NBDMAGIC" */
+#define NBD_OLD_MAGIC 0x00420281861253ull      /* of servers before 2011 */
 #define NBD_OPTION_MAGIC 0x49484156454f5054ull /* "IHAVEOPT" */
 #define NBD_OPTION_REPLY_MAGIC 0x0003e889045565a9ull
 #define NBD_REQUEST_MAGIC 0x25609513u
 #define NBD_SIMPLE_REPLY_MAGIC 0x67446698u
 #define NBD_STRUCTURED_REPLY_MAGIC 0x668e33efu
+
+#define NBD_DEFAULT_PORT 10809u /* given by IANA */
 
 /* Sizes in bytes of what has a fixed one. */
 #define NBD_OPTION_HEADER_SIZE 16u
@@ -52,9 +55,13 @@ enum nbd_option {
 #define NBD_REP_SERVER 2u
 #define NBD_REP_INFO 3u
 #define NBD_REP_META_CONTEXT 4u
+#define NBD_REP_FLAG_ERROR 0x80000000u
 #define NBD_REP_ERR_UNSUP 0x80000001u
+#define NBD_REP_ERR_POLICY 0x80000002u
 #define NBD_REP_ERR_INVALID 0x80000003u
+#define NBD_REP_ERR_TLS_REQD 0x80000005u
 #define NBD_REP_ERR_UNKNOWN 0x80000006u
+#define NBD_REP_ERR_SHUTDOWN 0x80000007u
 #define NBD_REP_ERR_TOO_BIG 0x80000009u
 
 enum nbd_info {
@@ -85,11 +92,13 @@ enum nbd_command {
 #define NBD_REPLY_TYPE_OFFSET_DATA 1u
 #define NBD_REPLY_TYPE_OFFSET_HOLE 2u
 #define NBD_REPLY_TYPE_BLOCK_STATUS 5u
+#define NBD_REPLY_TYPE_ERROR_BIT 0x8000u
 #define NBD_REPLY_TYPE_ERROR 0x8001u
 #define NBD_REPLY_TYPE_ERROR_OFFSET 0x8002u
 
 /* base:allocation */
-#define NBD_ALLOCATION_ID 1u /* the context id we give it */
+#define NBD_ALLOCATION_CONTEXT "base:allocation"
+#define NBD_ALLOCATION_ID 1u /* the context id that our server gives it */
 #define NBD_STATE_HOLE (1u << 0)
 #define NBD_STATE_ZERO (1u << 1)
 
@@ -102,6 +111,8 @@ enum nbd_error {
     NBD_EINVAL = 22,
     NBD_ENOSPC = 28,
     NBD_EOVERFLOW = 75,
+    NBD_ENOTSUP = 95,
+    NBD_ESHUTDOWN = 108,
 };
 
 static inline uint8_t *nbd_put_bytes(uint8_t *at, const void *bytes, size_t length)
