@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* What points.exe is made of: names in points.c, devices in points_devices.c, other users in points_user.c. */
+#ifndef PLATTER_TESTS_GUEST_POINTS_H
+#define PLATTER_TESTS_GUEST_POINTS_H
+
+#include <windows.h>
+
+/* The NT name of the device that `letter` ("X:") stands for to the caller, in `device` of `units`. */
+BOOL points_device(const wchar_t *letter, wchar_t *device, DWORD units);
+
+/* Each of these is one command, prints its outcome and returns the exit status. */
+int points_devices(void);
+int points_request_eject(const wchar_t *letter);
+int points_kill(const wchar_t *program);
+/* Another logon session: lists the folder `what` in it (`how` "dir"), or runs the command line `what` in it ("run"). */
+int points_as(const wchar_t *user, const wchar_t *password, const wchar_t *how, wchar_t *what);
+
+#endif

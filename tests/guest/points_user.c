@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* Another user: with a logon session of his own, and so with other drive letters of his own. */
+#include "points.h"
+
+#include <stdio.h>
+#include <wchar.h>
+
+static int fail(const char *what)
+{
+    printf("%s: error %lu\n", what, GetLastError());
+    return 1;
+}
+
+static void print_session(HANDLE token)
+{
+    TOKEN_STATISTICS statistics = {0};
+    DWORD size;
+
+    if (GetTokenInformation(token, TokenStatistics, &statistics, sizeof(statistics), &size))
+        printf("session %lx:%lx\n", (unsigned long)statistics.AuthenticationId.HighPart,
+               (unsigned long)statistics.AuthenticationId.LowPart);
+}
+
+static int list(const wchar_t *folder)
+{
+    wchar_t pattern[MAX_PATH];
+    WIN32_FIND_DATAW found;
+    HANDLE search;
+
+    (void)_snwprintf(pattern, MAX_PATH, L"%ls\\*", folder);
+    pattern[MAX_PATH - 1] = L'\0';
+    search = FindFirstFileW(pattern, &found);
+    if (search == INVALID_HANDLE_VALUE)
+        return fail("FindFirstFile");
+    do
+        printf("sees %ls %lu\n", found.cFileName, found.nFileSizeLow);
+    while (FindNextFileW(search, &found));
+    FindClose(search);
+    return 0;
+}
+
+/* The process, or 0. A service starts it where only the system may; where there is no such service, we may try. */
+static HANDLE start_as(const wchar_t *user, const wchar_t *password, HANDLE token, wchar_t *command)
+{
+    STARTUPINFOW startup = {.cb = sizeof(startup), .dwFlags = STARTF_USESTDHANDLES};
+    PROCESS_INFORMATION process;
+
+    startup.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
+    startup.hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE);
+    startup.hStdError = GetStdHandle(STD_ERROR_HANDLE);
+    if (!CreateProcessAsUserW(token, NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process)) {
+        fail("CreateProcessAsUser");
+        if (!CreateProcessWithLogonW(user, L".", password, 0, NULL, command, 0, NULL, NULL, &startup, &process)) {
+            fail("CreateProcessWithLogon");
+            return NULL;
+        }
+    }
+    CloseHandle(process.hThread);
+    return process.hProcess;
+}
+
+static int run_as(const wchar_t *user, const wchar_t *password, HANDLE token, wchar_t *command)
+{
+    HANDLE process = start_as(user, password, token, command);
+    DWORD status = 1;
+
+    if (!process)
+        return 1;
+    WaitForSingleObject(process, INFINITE); /* who started us has a limit */
+    GetExitCodeProcess(process, &status);
+    CloseHandle(process);
+    return (int)status;
+}
+
+int points_as(const wchar_t *user, const wchar_t *password, const wchar_t *how, wchar_t *what)
+{
+    HANDLE token;
+    int status;
+
+    if (!LogonUserW(user, L".", password, LOGON32_LOGON_INTERACTIVE, LOGON32_PROVIDER_DEFAULT, &token))
+        return fail("LogonUser");
+    print_session(token);
+    (void)fflush(stdout);
+    if (wcscmp(how, L"run") == 0) {
+        status = run_as(user, password, token, what);
+    } else if (!ImpersonateLoggedOnUser(token)) {
+        status = fail("ImpersonateLoggedOnUser");
+    } else {
+        status = list(what);
+        RevertToSelf();
+    }
+    CloseHandle(token);
+    return status;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs in the guest: rig.exe STEPS RESULTS FOLDER does what the file STEPS says, one step a line,
+ *
+ *     NAME <tab> SECONDS <tab> COMMAND LINE
+ *
+ * each with its output in FOLDER\NAME.txt, and ended after its time. RESULTS gets a line for each when it has ended:
+ * NAME <tab> exit status or "timeout" or "failed ERROR" <tab> milliseconds. The debug output (COM1) says when each begins
+ * and ends, so that what the kernel says can be told apart by steps. At the end it restarts the machine without asking
+ * any program, which is how the runner learns that all is done: a step that hangs must not keep the run from ending.
+ */
+#include <windows.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_STEP 4096
+#define SHUTDOWN_PRIVILEGE 19 /* SE_SHUTDOWN_PRIVILEGE */
+#define SHUTDOWN_REBOOT 1     /* SHUTDOWN_ACTION */
+
+LONG NTAPI RtlAdjustPrivilege(ULONG privilege, BOOLEAN enable, BOOLEAN for_thread, BOOLEAN *was);
+LONG NTAPI NtShutdownSystem(int action);
+
+static void say(const char *what, const char *name, const char *more)
+{
+    char line[256];
+
+    (void)snprintf(line, sizeof(line), "PLATTER-GUEST %s %s %s\n", what, name, more);
+    OutputDebugStringA(line);
+}
+
+/* Through to the disk: a guest that stops must have told what it did before. */
+static void note(const char *results, const char *name, const char *outcome, DWORD milliseconds)
+{
+    HANDLE file = CreateFileA(results, FILE_APPEND_DATA, FILE_SHARE_READ, NULL, OPEN_ALWAYS,
+                              FILE_ATTRIBUTE_NORMAL | FILE_FLAG_WRITE_THROUGH, NULL);
+    char line[256];
+    DWORD written;
+
+    (void)snprintf(line, sizeof(line), "%s\t%s\t%lu\r\n", name, outcome, milliseconds);
+    if (file == INVALID_HANDLE_VALUE)
+        return;
+    WriteFile(file, line, (DWORD)strlen(line), &written, NULL);
+    FlushFileBuffers(file);
+    CloseHandle(file);
+}
+
+static void run(const char *name, DWORD seconds, char *command, const char *folder, char *outcome, size_t size)
+{
+    SECURITY_ATTRIBUTES inherited = {sizeof(inherited), NULL, TRUE};
+    STARTUPINFOA startup = {.cb = sizeof(startup), .dwFlags = STARTF_USESTDHANDLES};
+    PROCESS_INFORMATION process;
+    char path[MAX_PATH];
+    HANDLE output, nothing;
+    DWORD status = 0;
+
+    (void)snprintf(path, sizeof(path), "%s\\%s.txt", folder, name);
+    output = CreateFileA(path, GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, &inherited, CREATE_ALWAYS,
+                         FILE_ATTRIBUTE_NORMAL, NULL);
+    nothing = CreateFileA("NUL", GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, &inherited, OPEN_EXISTING, 0, NULL);
+    startup.hStdInput = nothing;
+    startup.hStdOutput = startup.hStdError = output;
+    if (!CreateProcessA(NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process)) {
+        (void)snprintf(outcome, size, "failed %lu", GetLastError());
+        goto close;
+    }
+    if (WaitForSingleObject(process.hProcess, seconds * 1000) != WAIT_OBJECT_0) {
+        TerminateProcess(process.hProcess, 1);
+        WaitForSingleObject(process.hProcess, 5000);
+        (void)snprintf(outcome, size, "timeout");
+    } else {
+        GetExitCodeProcess(process.hProcess, &status);
+        (void)snprintf(outcome, size, "%lu", status);
+    }
+    CloseHandle(process.hThread);
+    CloseHandle(process.hProcess);
+close:
+    FlushFileBuffers(output);
+    CloseHandle(output);
+    CloseHandle(nothing);
+}
+
+static void take_step(char *line, const char *results, const char *folder)
+{
+    char *seconds = strchr(line, '\t'), *command = seconds ? strchr(seconds + 1, '\t') : NULL, outcome[64];
+    DWORD begun;
+
+    if (!command)
+        return;
+    *seconds++ = '\0';
+    *command++ = '\0';
+    say("begin", line, "");
+    begun = GetTickCount();
+    run(line, strtoul(seconds, NULL, 10), command, folder, outcome, sizeof(outcome));
+    note(results, line, outcome, GetTickCount() - begun);
+    say("end", line, outcome);
+}
+
+int main(int count, char **arguments)
+{
+    static char line[MOST_STEP];
+    BOOLEAN was;
+    FILE *steps = count == 4 ? fopen(arguments[1], "r") : NULL;
+
+    if (!steps) {
+        (void)fprintf(stderr, "usage: rig STEPS RESULTS FOLDER\n");
+        return 2;
+    }
+    /* What fails without being asked about must not wait for somebody to press a button. */
+    SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX);
+    while (fgets(line, sizeof(line), steps)) {
+        line[strcspn(line, "\r\n")] = '\0';
+        take_step(line, arguments[2], arguments[3]);
+    }
+    (void)fclose(steps);
+    say("end", "all", "");
+    RtlAdjustPrivilege(SHUTDOWN_PRIVILEGE, TRUE, FALSE, &was);
+    return (int)NtShutdownSystem(SHUTDOWN_REBOOT);
+}
