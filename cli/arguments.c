@@ -307,3 +307,48 @@ enum platter_result cli_option_number(const struct cli_arguments *arguments, con
     *number = value;
     return PLATTER_OK;
 }
+
+bool cli_size_parse(const char *text, uint64_t *size)
+{
+    static const char units[] = "KMGTP";
+    const char *at = text, *unit;
+    uint64_t value = 0;
+    unsigned shift = 0;
+
+    for (; *at >= '0' && *at <= '9'; at++) {
+        if (value > (UINT64_MAX - 9) / 10)
+            return false;
+        value = value * 10 + (uint64_t)(*at - '0');
+    }
+    if (at == text)
+        return false;
+    unit = *at ? strchr(units, *at >= 'a' ? *at - 'a' + 'A' : *at) : NULL;
+    if (unit) {
+        shift = 10 * (unsigned)(unit - units + 1);
+        at++;
+        if (at[0] == 'i' && at[1] == 'B')
+            at += 2;
+        else if (at[0] == 'B')
+            at++;
+    }
+    if (*at || value > UINT64_MAX >> shift)
+        return false;
+    *size = value << shift;
+    return true;
+}
+
+enum platter_result cli_option_size(const struct cli_arguments *arguments, const char *name, uint64_t least,
+                                    uint64_t most, uint64_t *size, struct platter_error *err)
+{
+    const char *text = cli_option_value(arguments, name);
+    uint64_t value = 0;
+
+    if (!text)
+        return PLATTER_OK;
+    if (!cli_size_parse(text, &value) || value < least || value > most)
+        return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
+                                 "'--%s %.64s': want bytes from %llu to %llu, as in 4096, 64K, 100M, 2T", name, text,
+                                 (unsigned long long)least, (unsigned long long)most);
+    *size = value;
+    return PLATTER_OK;
+}

@@ -61,6 +61,12 @@ bool cli_option_given(const struct cli_arguments *arguments, const char *name);
 enum platter_result cli_option_number(const struct cli_arguments *arguments, const char *name, uint64_t least,
                                       uint64_t most, uint64_t *number, struct platter_error *err);
 
+/* The same for a size in bytes, which may end with K, M, G, T or P: 1024 of the one before. KB, KiB and so on are the same. */
+enum platter_result cli_option_size(const struct cli_arguments *arguments, const char *name, uint64_t least,
+                                    uint64_t most, uint64_t *size, struct platter_error *err);
+/* False when the text is no such size, or one that 64 bits cannot hold. */
+bool cli_size_parse(const char *text, uint64_t *size);
+
 /* Edits (insert, delete, replace, swap neighbours) that make one word of the other. */
 unsigned cli_edit_distance(const char *a, const char *b);
 

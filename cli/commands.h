@@ -10,8 +10,9 @@
 extern const struct cli_command cli_commands[];
 
 /* Everywhere. */
-extern const struct cli_option cli_info_options[], cli_convert_options[], cli_verify_options[], cli_serve_options[];
-cli_run_fn cli_info, cli_convert, cli_verify, cli_serve;
+extern const struct cli_option cli_info_options[], cli_convert_options[], cli_create_options[], cli_verify_options[],
+    cli_serve_options[];
+cli_run_fn cli_info, cli_convert, cli_create, cli_verify, cli_serve;
 
 /* Windows. */
 extern const struct cli_option cli_mount_options[], cli_unmount_options[], cli_install_options[], cli_remove_options[];
@@ -27,11 +28,24 @@ cli_run_fn cli_mount, cli_unmount, cli_list, cli_driver_install, cli_driver_remo
     }
 #define CLI_COMMAND_CONVERT                                                                                            \
     {                                                                                                                  \
-        "convert", "IMAGE OUT", 2, 2, "copy the disk in an image to a raw image",                                      \
-            "Writes the whole disk, or one partition of it, to a raw image: sparse where the disk holds zeros. OUT "   \
-            "gets its name when it is whole and on the medium; a copy that fails or is stopped leaves nothing.",       \
+        "convert", "IMAGE OUT", 2, 2, "copy the disk in an image to a new image",                                      \
+            "Writes the whole disk, or one partition of it, to an image of the format that --format or OUT's "         \
+            "extension names: sparse where the disk holds zeros. OUT gets its name when it is whole and on the "       \
+            "medium; a copy that fails or is stopped leaves nothing.",                                                 \
             cli_convert_options,                                                                                       \
-            "  platter convert disk.vhd disk.img\n  platter convert --partition 2 disk.vhd c.img\n", cli_convert       \
+            "  platter convert backup.mrimgx disk.vhdx\n  platter convert disk.vmdk disk.vhd --subformat fixed\n"      \
+            "  platter convert --partition 2 disk.vhd c.img\n",                                                        \
+            cli_convert                                                                                                \
+    }
+#define CLI_COMMAND_CREATE                                                                                             \
+    {                                                                                                                  \
+        "create", "FILE", 1, 1, "make a new image, empty or from another",                                             \
+            "Makes an image of --size bytes that reads as zeros, or with --from one that holds what the disk in "      \
+            "another image holds. The format is what --format or FILE's extension names. FILE gets its name when it "  \
+            "is whole and on the medium.",                                                                             \
+            cli_create_options,                                                                                        \
+            "  platter create disk.vhdx --size 64G\n  platter create --format qcow2 --from backup.mrimgx disk.img\n",  \
+            cli_create                                                                                                 \
     }
 #define CLI_COMMAND_VERIFY                                                                                             \
     {                                                                                                                  \

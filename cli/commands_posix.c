@@ -9,6 +9,7 @@
 
 const struct cli_command cli_commands[] = {CLI_COMMAND_INFO,
                                            CLI_COMMAND_CONVERT,
+                                           CLI_COMMAND_CREATE,
                                            CLI_COMMAND_VERIFY,
                                            CLI_COMMAND_SERVE(cli_serve),
                                            OF_WINDOWS("mount"),

@@ -22,6 +22,7 @@ const struct cli_command cli_commands[] = {
      "  platter list\n  platter list --json\n", cli_list},
     CLI_COMMAND_INFO,
     CLI_COMMAND_CONVERT,
+    CLI_COMMAND_CREATE,
     CLI_COMMAND_VERIFY,
     {"serve", "", 0, CLI_MAX_OPERANDS, "", "the NBD server is part of Platter for Linux", NULL, NULL, NULL},
     {"driver install", "", 0, 0, "install the driver, or bring it up to date",

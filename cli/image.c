@@ -34,7 +34,7 @@ static enum platter_result read_password(const char *path, char *password, struc
     return result;
 }
 
-static enum platter_result check_format(const char *wanted, struct platter_error *err)
+static enum platter_result check_format(const char *option, const char *wanted, struct platter_error *err)
 {
     const char *const *name = platter_format_names();
     char names[256];
@@ -47,13 +47,14 @@ static enum platter_result check_format(const char *wanted, struct platter_error
         if (used >= sizeof(names))
             break;
     }
-    return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "'--format %.64s': want one of %s", wanted,
-                             names);
+    return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "'--%s %.64s': want one of %s", option,
+                             wanted, names);
 }
 
-/* `password`: PASSWORD_MOST + 1 bytes that live as long as the options are used. */
-static enum platter_result read_options(const struct cli_arguments *arguments, uint32_t flags, char *password,
-                                        struct platter_open_options *options, struct platter_error *err)
+/* `format_option`: which one names the image's format. `password`: PASSWORD_MOST + 1 bytes, used by the options. */
+static enum platter_result read_options(const struct cli_arguments *arguments, const char *format_option,
+                                        uint32_t flags, char *password, struct platter_open_options *options,
+                                        struct platter_error *err)
 {
     const char *password_file = cli_option_value(arguments, "password-file");
     uint64_t sector_size = 0, disk = 0;
@@ -74,20 +75,33 @@ static enum platter_result read_options(const struct cli_arguments *arguments, u
     options->snapshot = cli_option_value(arguments, "snapshot");
     options->disk = (uint32_t)disk;
     options->password = password_file ? password : NULL;
-    options->format = cli_option_value(arguments, "format");
-    return options->format ? check_format(options->format, err) : PLATTER_OK;
+    options->format = cli_option_value(arguments, format_option);
+    return options->format ? check_format(format_option, options->format, err) : PLATTER_OK;
+}
+
+static enum platter_result open_image(const struct cli_arguments *arguments, const char *path,
+                                      const char *format_option, uint32_t flags, struct platter_image **image,
+                                      struct platter_error *err)
+{
+    char password[PASSWORD_MOST + 1] = "";
+    struct platter_open_options options;
+    enum platter_result result = read_options(arguments, format_option, flags, password, &options, err);
+
+    if (result != PLATTER_OK)
+        return result;
+    return platter_image_open(path, &options, image, err);
 }
 
 enum platter_result cli_image_open(const struct cli_arguments *arguments, uint32_t flags, struct platter_image **image,
                                    struct platter_error *err)
 {
-    char password[PASSWORD_MOST + 1] = "";
-    struct platter_open_options options;
-    enum platter_result result = read_options(arguments, flags, password, &options, err);
+    return open_image(arguments, arguments->operands[0], "format", flags, image, err);
+}
 
-    if (result != PLATTER_OK)
-        return result;
-    return platter_image_open(arguments->operands[0], &options, image, err);
+enum platter_result cli_source_open(const struct cli_arguments *arguments, const char *path,
+                                    struct platter_image **image, struct platter_error *err)
+{
+    return open_image(arguments, path, "source-format", 0, image, err);
 }
 
 enum platter_result cli_image_open_writable(const struct cli_arguments *arguments, uint32_t flags,

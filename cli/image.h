@@ -6,19 +6,31 @@
 #include "arguments.h"
 #include "json.h"
 
-/* For the option table of every command that opens an image. */
-#define CLI_IMAGE_OPTIONS                                                                                              \
-    {"format", "NAME", "take the image for this format instead of looking at its content ('raw': a bare disk)"},       \
-        {"sector-size", "N", "bytes in a sector, 512 to 4096, where the image does not say; 512 otherwise"},           \
+/* What an image may have to be told that is opened. */
+#define CLI_IMAGE_DETAIL_OPTIONS                                                                                       \
+    {"sector-size", "N", "bytes in a sector, 512 to 4096, where the image does not say; 512 otherwise"},               \
         {"snapshot", "NAME", "the disk as it was at this snapshot inside the image, by name or id"},                   \
         {"disk", "N", "which disk of a backup that holds several, counted from 1; the first otherwise"},               \
     {                                                                                                                  \
         "password-file", "FILE", "open an encrypted image with the password on the first line of FILE"                 \
     }
 
+/* For the option table of every command that opens an image. */
+#define CLI_IMAGE_OPTIONS                                                                                              \
+    {"format", "NAME", "take the image for this format instead of looking at its content ('raw': a bare disk)"},       \
+        CLI_IMAGE_DETAIL_OPTIONS
+
+/* The same where --format is that of an image which is made. */
+#define CLI_SOURCE_OPTIONS                                                                                             \
+    {"source-format", "NAME", "take IMAGE for this format instead of looking at its content ('raw': a bare disk)"},    \
+        CLI_IMAGE_DETAIL_OPTIONS
+
 /* Opens operand 0 as the options above say. `flags`: enum platter_open_flag. */
 enum platter_result cli_image_open(const struct cli_arguments *arguments, uint32_t flags, struct platter_image **image,
                                    struct platter_error *err);
+/* Opens `path` as CLI_SOURCE_OPTIONS say, for reading. */
+enum platter_result cli_source_open(const struct cli_arguments *arguments, const char *path,
+                                    struct platter_image **image, struct platter_error *err);
 /*
  * The same for writing, or read-only when it cannot be written: then *why tells the reason, and is "" otherwise. What
  * is wrong with the image beyond that is an error.

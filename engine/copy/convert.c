@@ -8,8 +8,8 @@
 #include "../os/file.h"
 #include "../os/system.h"
 #include "../os/thread.h"
+#include "create.h"
 #include "walk.h"
-#include "writer.h"
 
 #define THREADS_MOST 8u
 #define THREADS_LIMIT 64u
@@ -154,24 +154,11 @@ static enum platter_result run(struct job *job, unsigned count, const struct pla
     return result;
 }
 
-static const struct platter_writer_ops *find_writer(const char *format, struct platter_error *err)
-{
-    if (!format)
-        return platter_writers[0];
-    for (size_t i = 0; platter_writers[i]; i++) {
-        if (strcmp(platter_writers[i]->format, format) == 0)
-            return platter_writers[i];
-    }
-    (void)platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "images of format \"%s\" cannot be written",
-                            format);
-    return NULL;
-}
-
 /* What would otherwise come out when all the work is done. */
 static enum platter_result check_target(struct platter_block *source, const char *path, bool overwrite,
                                         struct platter_error *err)
 {
-    if (platter_os_same_file(platter_block_name(source), path))
+    if (source && platter_os_same_file(platter_block_name(source), path))
         return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
                                  "is the image that is to be copied; choose another name for the copy");
     if (!platter_os_exists(path))
@@ -184,47 +171,62 @@ static enum platter_result check_target(struct platter_block *source, const char
     return PLATTER_OK;
 }
 
+static unsigned thread_count(const struct platter_convert_options *options)
+{
+    unsigned threads = options->threads ? options->threads : platter_os_cpu_count();
+
+    if (!options->threads && threads > THREADS_MOST)
+        threads = THREADS_MOST;
+    return threads < THREADS_LIMIT ? threads : THREADS_LIMIT;
+}
+
+static enum platter_result copy(struct job *job, const struct platter_convert_options *options,
+                                struct platter_error *err)
+{
+    enum platter_result result;
+
+    platter_mutex_init(&job->lock);
+    platter_cond_init(&job->changed);
+    platter_walk_start(&job->walk, job->source);
+    result = run(job, thread_count(options), &options->progress, err);
+    platter_cond_destroy(&job->changed);
+    platter_mutex_destroy(&job->lock);
+    return result;
+}
+
+/* `source` NULL: an empty image. */
+static enum platter_result make_image(struct platter_block *source, const char *path,
+                                      const struct platter_convert_options *options, struct platter_error *err)
+{
+    struct job job = {.source = source, .path = path};
+    enum platter_result result = check_target(source, path, options->overwrite, err);
+
+    if (result)
+        return result;
+    result = platter_writer_start(path, options, source, &job.writer, err);
+    if (result)
+        return result;
+    result = source ? copy(&job, options, err) : PLATTER_OK;
+    if (result) {
+        job.writer->ops->discard(job.writer);
+        return result;
+    }
+    result = job.writer->ops->commit(job.writer, options->overwrite, err);
+    if (result && err)
+        (void)snprintf(err->file, sizeof(err->file), "%s", path);
+    return result;
+}
+
 enum platter_result platter_convert(struct platter_block *source, const char *path,
                                     const struct platter_convert_options *options, struct platter_error *err)
 {
     static const struct platter_convert_options defaults;
-    struct job job = {.source = source, .path = path};
-    const struct platter_writer_ops *writer;
-    enum platter_result result;
-    bool committing;
-    unsigned threads;
 
-    if (!options)
-        options = &defaults;
-    writer = find_writer(options->format, err);
-    if (!writer)
-        return PLATTER_E_USAGE;
-    result = check_target(source, path, options->overwrite, err);
-    if (result)
-        return result;
-    threads = options->threads ? options->threads : platter_os_cpu_count();
-    if (!options->threads && threads > THREADS_MOST)
-        threads = THREADS_MOST;
-    if (threads > THREADS_LIMIT)
-        threads = THREADS_LIMIT;
-    result = writer->create(path, source, &job.writer, err);
-    if (result) {
-        if (err)
-            (void)snprintf(err->file, sizeof(err->file), "%s", path);
-        return result;
-    }
-    platter_mutex_init(&job.lock);
-    platter_cond_init(&job.changed);
-    platter_walk_start(&job.walk, source);
-    result = run(&job, threads, &options->progress, err);
-    platter_cond_destroy(&job.changed);
-    platter_mutex_destroy(&job.lock);
-    committing = result == PLATTER_OK;
-    if (!committing)
-        writer->discard(job.writer);
-    else
-        result = writer->commit(job.writer, options->overwrite, err);
-    if (result && committing && err)
-        (void)snprintf(err->file, sizeof(err->file), "%s", path);
-    return result;
+    return make_image(source, path, options ? options : &defaults, err);
+}
+
+enum platter_result platter_create(const char *path, const struct platter_convert_options *options,
+                                   struct platter_error *err)
+{
+    return make_image(NULL, path, options, err);
 }

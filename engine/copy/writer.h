@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* What platter_convert writes with: one of these for each format it can make. */
+/* What platter_convert writes with. */
 #ifndef PLATTER_ENGINE_COPY_WRITER_H
 #define PLATTER_ENGINE_COPY_WRITER_H
 
-#include <platter/engine.h>
+#include "../format/format.h"
 
 struct platter_writer {
     const struct platter_writer_ops *ops;
 };
 
 struct platter_writer_ops {
-    const char *format;
-    /* Starts an image of `source`'s size and sectors under a temporary name beside `path`. */
-    enum platter_result (*create)(const char *path, struct platter_block *source, struct platter_writer **writer,
-                                  struct platter_error *err);
     /*
      * Called from many threads at once, in no order, for ranges that do not overlap and are not all zero; what is
-     * never written reads as zero.
+     * never written reads as zero. A range lies within one multiple of PLATTER_PIECE.
      */
     enum platter_result (*write)(struct platter_writer *writer, const void *data, size_t length, uint64_t offset,
                                  struct platter_error *err);
@@ -26,7 +22,9 @@ struct platter_writer_ops {
     void (*discard)(struct platter_writer *writer);
 };
 
-/* NULL-terminated; the first is the default. */
-extern const struct platter_writer_ops *const platter_writers[];
+/* writer_image.c: starts an image that is written in place, under a temporary name beside `path`. */
+enum platter_result platter_writer_image(const char *path, const struct platter_format *format,
+                                         const struct platter_new_image *wanted, struct platter_writer **writer,
+                                         struct platter_error *err);
 
 #endif

@@ -36,6 +36,31 @@ struct platter_opened {
 void platter_detail_add(struct platter_detail_list *list, const char *key, const char *format, ...)
     PLATTER_PRINTF(3, 4);
 
+/* A new, empty image, as a format is asked to make it; copy/create.c has checked all of it against its maker. */
+struct platter_new_image {
+    uint64_t size;                 /* bytes of the disk: whole sectors, not 0 */
+    uint32_t sector_size;          /* bytes */
+    uint32_t physical_sector_size; /* bytes; 0: not known */
+    uint32_t block_size;           /* bytes: of a block, cluster, grain */
+    const char *subformat;         /* one of the maker's, by its pointer; NULL when there is only one kind */
+    const char *compression;       /* the same */
+};
+
+/* What new images of a format can be, and how one is made. */
+struct platter_maker {
+    const char *const *extensions; /* of file names, without the dot, lower case; NULL-terminated */
+    const char *const *subformats; /* NULL-terminated, the usual one first; NULL: there is only one kind */
+    uint64_t size_most;            /* bytes of the disk */
+    uint32_t sector_most;          /* bytes: disks with longer sectors cannot be told from others; 0: any */
+    uint32_t block_least, block_most, block_usual; /* bytes; usual 0: the format chooses by the disk's size */
+    /*
+     * Fills `file`, which is empty and open for writing, with an image that reads as zeros and can be written in place.
+     * `path`: the name that it will have.
+     */
+    enum platter_result (*create)(struct platter_os_file *file, const char *path,
+                                  const struct platter_new_image *wanted, struct platter_error *err);
+};
+
 enum platter_format_feature {
     PLATTER_FORMAT_SNAPSHOTS = 1u << 0, /* open looks at options->snapshot */
     PLATTER_FORMAT_DISKS = 1u << 1,     /* open looks at options->disk */
@@ -59,6 +84,7 @@ struct platter_format {
     enum platter_result (*verify)(struct platter_block *disk, platter_finding_fn *finding, void *context,
                                   const struct platter_progress *progress, struct platter_verify_report *report,
                                   struct platter_error *err);
+    const struct platter_maker *maker; /* NULL: new images of this format are not made */
 };
 
 /* NULL-terminated, in the order of probing; raw is last. */

@@ -239,4 +239,5 @@ const struct platter_format platter_format_qcow2 = {
     .probe = qcow2_probe,
     .open = qcow2_open,
     .verify = platter_qcow2_verify,
+    .maker = &platter_qcow2_maker,
 };

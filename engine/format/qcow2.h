@@ -157,6 +157,9 @@ enum platter_result platter_qcow2_discard(struct platter_block *base, uint64_t o
                                           struct platter_error *err);
 enum platter_result platter_qcow2_flush(struct platter_block *base, struct platter_error *err);
 
+/* qcow2_create.c */
+extern const struct platter_maker platter_qcow2_maker;
+
 /* qcow2_check.c */
 enum platter_result platter_qcow2_verify(struct platter_block *disk, platter_finding_fn *finding, void *context,
                                          const struct platter_progress *progress, struct platter_verify_report *report,

@@ -6,14 +6,44 @@
 #include "qcow2.h"
 #include "qcow2_create.h"
 
-#define CLUSTER_BITS 16u
-#define CLUSTER (1u << CLUSTER_BITS)
+#define USUAL_BITS 16u
 #define EXTENSION_BACKING_FORMAT 0xe2792acau
+#define COMPRESSION_ZSTD 1u
+#define DISK_MOST (1ull << 60) /* less than clusters of 2 MiB can reach, and no sum of offsets overflows */
+
+/* Header, refcount table, refcount blocks and L1 table, in this order. */
+struct layout {
+    uint32_t cluster_bits;
+    uint64_t cluster;                             /* bytes */
+    uint64_t reftable, refblocks, l1, l1_entries; /* clusters of each */
+};
+
+static uint64_t divide_up(uint64_t value, uint64_t unit)
+{
+    return value / unit + (value % unit != 0);
+}
+
+static struct layout lay_out(const struct platter_qcow2_new *wanted)
+{
+    struct layout layout = {.cluster_bits = wanted->cluster_bits ? wanted->cluster_bits : USUAL_BITS};
+    uint64_t used = 0;
+
+    layout.cluster = 1ull << layout.cluster_bits;
+    layout.l1_entries = divide_up(wanted->size, layout.cluster * (layout.cluster / 8));
+    layout.l1 = layout.l1_entries ? divide_up(layout.l1_entries * 8, layout.cluster) : 1;
+    layout.reftable = layout.refblocks = 1;
+    /* The counts count themselves, too. */
+    while (used != 1 + layout.reftable + layout.refblocks + layout.l1) {
+        used = 1 + layout.reftable + layout.refblocks + layout.l1;
+        layout.refblocks = divide_up(used, layout.cluster / 2);
+        layout.reftable = divide_up(layout.refblocks, layout.cluster / 8);
+    }
+    return layout;
+}
 
 /* The header cluster, with the backing file's name and format behind the fields. */
-static enum platter_result fill_header(uint8_t *header, const struct platter_qcow2_new *wanted, uint64_t l1_at,
-                                       uint64_t l1_entries, uint64_t reftable_clusters, const char *path,
-                                       struct platter_error *err)
+static enum platter_result fill_header(uint8_t *header, const struct platter_qcow2_new *wanted,
+                                       const struct layout *layout, const char *path, struct platter_error *err)
 {
     size_t at = QCOW2_HEADER_V3 + 8, format = 0, name = 0;
 
@@ -21,19 +51,21 @@ static enum platter_result fill_header(uint8_t *header, const struct platter_qco
         name = strlen(wanted->backing_name);
     if (wanted->backing_format)
         format = strlen(wanted->backing_format);
-    if (name > 1023 || format > 256)
+    if (name > 1023 || format > 256 || at + 24 + format + name > layout->cluster)
         return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
                                  "the backing file's name is longer than a QCOW2 image can hold");
     platter_put_be32(header, QCOW2_MAGIC);
     platter_put_be32(header + 4, 3);
-    platter_put_be32(header + 20, CLUSTER_BITS);
+    platter_put_be32(header + 20, layout->cluster_bits);
     platter_put_be64(header + 24, wanted->size);
-    platter_put_be32(header + 36, (uint32_t)l1_entries);
-    platter_put_be64(header + 40, l1_at);
-    platter_put_be64(header + 48, CLUSTER);
-    platter_put_be32(header + 56, (uint32_t)reftable_clusters);
+    platter_put_be32(header + 36, (uint32_t)layout->l1_entries);
+    platter_put_be64(header + 40, (1 + layout->reftable + layout->refblocks) * layout->cluster);
+    platter_put_be64(header + 48, layout->cluster);
+    platter_put_be32(header + 56, (uint32_t)layout->reftable);
+    platter_put_be64(header + 72, wanted->zstd ? QCOW2_COMPRESSION_TYPE : 0);
     platter_put_be32(header + 96, 4);
     platter_put_be32(header + 100, QCOW2_HEADER_V3 + 8);
+    header[QCOW2_HEADER_V3] = wanted->zstd ? COMPRESSION_ZSTD : 0;
     if (format) {
         platter_put_be32(header + at, EXTENSION_BACKING_FORMAT);
         platter_put_be32(header + at + 4, (uint32_t)format);
@@ -52,31 +84,51 @@ static enum platter_result fill_header(uint8_t *header, const struct platter_qco
 enum platter_result platter_qcow2_create(struct platter_os_file *file, const char *path,
                                          const struct platter_qcow2_new *wanted, struct platter_error *err)
 {
-    uint64_t span = (uint64_t)CLUSTER * (CLUSTER / 8), l1_entries = wanted->size / span + (wanted->size % span != 0);
-    uint64_t l1_clusters = (l1_entries * 8 + CLUSTER - 1) / CLUSTER, used, blocks = 1, reftable_clusters;
+    struct layout layout = lay_out(wanted);
+    uint64_t head = 1 + layout.reftable + layout.refblocks, used = head + layout.l1, bytes = head * layout.cluster;
+    uint8_t *data, *counts;
     enum platter_result result;
-    uint8_t *data;
 
-    if (l1_clusters == 0)
-        l1_clusters = 1;
-    if (l1_entries * 8 > QCOW2_MAX_L1_BYTES)
+    if (wanted->size > DISK_MOST || layout.l1_entries * 8 > QCOW2_MAX_L1_BYTES)
         return platter_error_set(err, PLATTER_E_UNSUPPORTED, path, PLATTER_NO_OFFSET,
-                                 "a disk of %llu bytes is more than a QCOW2 image with clusters of 64 KiB can hold",
-                                 (unsigned long long)wanted->size);
-    /* One cluster of refcount table counts 16 TiB of file, one refcount block 2 GiB: one of each is enough for a start. */
-    reftable_clusters = 1;
-    used = 1 + reftable_clusters + blocks + l1_clusters;
-    data = calloc((size_t)(2 + reftable_clusters), CLUSTER);
+                                 "a disk of %llu bytes is more than a QCOW2 image with clusters of %llu bytes can hold",
+                                 (unsigned long long)wanted->size, (unsigned long long)layout.cluster);
+    data = calloc(1, (size_t)bytes);
     if (!data)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, path, PLATTER_NO_OFFSET, "out of memory");
-    result = fill_header(data, wanted, (used - l1_clusters) * CLUSTER, l1_entries, reftable_clusters, path, err);
-    platter_put_be64(data + CLUSTER, (1 + reftable_clusters) * CLUSTER);
+    result = fill_header(data, wanted, &layout, path, err);
+    for (uint64_t i = 0; i < layout.refblocks; i++)
+        platter_put_be64(data + layout.cluster + i * 8, (1 + layout.reftable + i) * layout.cluster);
+    counts = data + (1 + layout.reftable) * layout.cluster;
     for (uint64_t i = 0; i < used; i++)
-        platter_put_be16(data + (1 + reftable_clusters) * CLUSTER + i * 2, 1);
+        platter_put_be16(counts + i * 2, 1);
     if (result == PLATTER_OK)
-        result = platter_os_file_resize(file, used * CLUSTER, err);
+        result = platter_os_file_resize(file, used * layout.cluster, err);
     if (result == PLATTER_OK)
-        result = platter_os_file_write(file, data, (size_t)(2 + reftable_clusters) * CLUSTER, 0, err);
+        result = platter_os_file_write(file, data, (size_t)bytes, 0, err);
     free(data);
     return result;
 }
+
+static enum platter_result qcow2_create(struct platter_os_file *file, const char *path,
+                                        const struct platter_new_image *wanted, struct platter_error *err)
+{
+    struct platter_qcow2_new new_image = {
+        .size = wanted->size,
+        .cluster_bits = (uint32_t)__builtin_ctz(wanted->block_size),
+        .zstd = wanted->compression && strcmp(wanted->compression, "zstd") == 0,
+    };
+
+    return platter_qcow2_create(file, path, &new_image, err);
+}
+
+static const char *const extensions[] = {"qcow2", "qcow", NULL};
+
+const struct platter_maker platter_qcow2_maker = {
+    .extensions = extensions,
+    .size_most = DISK_MOST,
+    .block_least = 512,
+    .block_most = 2u << 20,
+    .block_usual = 1u << USUAL_BITS,
+    .create = qcow2_create,
+};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The disk's bytes as they are: dd, ISO 9660, the "-flat" parts of others. */
 #include "../filesystem/filesystem.h"
+#include "../os/file.h"
 #include "../partition/partition.h"
 #include "../slice.h"
 #include "format.h"
@@ -51,8 +52,24 @@ static enum platter_result raw_open(struct platter_block *file, const struct pla
     return platter_slice_create(file, &slice, &opened->block, err);
 }
 
+static enum platter_result raw_create(struct platter_os_file *file, const char *path,
+                                      const struct platter_new_image *wanted, struct platter_error *err)
+{
+    (void)path;
+    return platter_os_file_resize(file, wanted->size, err);
+}
+
+static const char *const extensions[] = {"raw", "img", "dd", "bin", "iso", NULL};
+
+static const struct platter_maker maker = {
+    .extensions = extensions,
+    .size_most = INT64_MAX,
+    .create = raw_create,
+};
+
 const struct platter_format platter_format_raw = {
     .name = "raw",
     .probe = raw_probe,
     .open = raw_open,
+    .maker = &maker,
 };

@@ -7,17 +7,15 @@
 
 #include "vhdx.h"
 
-#define SIGNATURE 0xBEDA107Fu
 #define HEADER_LEAST 0x180u    /* what version 1.1 had at first, counted from 0x48 */
 #define BLOCK_MOST (1u << 30)  /* VirtualBox makes blocks of 1 MiB */
-#define MAP_MOST (256u << 20)  /* bytes: 64 TiB in blocks of 1 MiB */
 #define DISK_MOST (1ull << 62) /* so that no sum of offsets overflows */
 
 static enum platter_probe vdi_probe(struct platter_block *file)
 {
     uint8_t signature[4];
 
-    if (platter_block_read(file, signature, sizeof(signature), 0x40, NULL) || platter_le32(signature) != SIGNATURE)
+    if (platter_block_read(file, signature, sizeof(signature), 0x40, NULL) || platter_le32(signature) != VDI_SIGNATURE)
         return PLATTER_PROBE_NO;
     return PLATTER_PROBE_YES;
 }
@@ -32,7 +30,7 @@ enum platter_result platter_vdi_header_read(struct platter_block *file, struct v
         return platter_error_set(err, PLATTER_E_FORMAT, file->name, PLATTER_NO_OFFSET, "is too short to be a VDI");
     if ((result = platter_block_read(file, raw, VDI_HEADER_BYTES, 0, err)))
         return result;
-    if (platter_le32(raw + 0x40) != SIGNATURE)
+    if (platter_le32(raw + 0x40) != VDI_SIGNATURE)
         return platter_error_set(err, PLATTER_E_FORMAT, file->name, 0x40, "there is no signature of a VDI");
     if (platter_le16(raw + 0x46) != 1)
         return platter_error_set(err, PLATTER_E_UNSUPPORTED, file->name, 0x44, "VDI version %u.%u is not supported",
@@ -79,7 +77,7 @@ static enum platter_result header_check(struct platter_block *file, struct vdi_h
         return platter_error_set(err, PLATTER_E_FORMAT, file->name, 0x180,
                                  "the map has %u entries, too few for a disk of %llu bytes", header->blocks,
                                  (unsigned long long)header->disk_size);
-    if (header->blocks > MAP_MOST / 4)
+    if (header->blocks > VDI_MAP_MOST / 4)
         return platter_error_set(err, PLATTER_E_UNSUPPORTED, file->name, 0x180,
                                  "a map of %u entries is larger than is supported", header->blocks);
     if (header->map_offset < VDI_HEADER_BYTES || header->map_offset % 4 ||
@@ -180,6 +178,7 @@ fail:
 
 const struct platter_format platter_format_vdi = {
     .name = "vdi",
+    .maker = &platter_vdi_maker,
     .probe = vdi_probe,
     .open = vdi_open,
     .verify = platter_vdi_verify,

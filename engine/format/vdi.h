@@ -16,6 +16,8 @@
 #include "format.h"
 #include "page_table.h"
 
+#define VDI_SIGNATURE 0xBEDA107Fu
+#define VDI_MAP_MOST (256u << 20) /* bytes: 64 TiB in blocks of 1 MiB */
 #define VDI_HEADER_BYTES 512u /* what is kept of it: all that a version 1 header has in it */
 #define VDI_FREE 0xFFFFFFFFu  /* never written: zero, or the parent's */
 #define VDI_ZERO 0xFFFFFFFEu  /* discarded: zero whatever the parent has */
@@ -69,6 +71,9 @@ enum platter_result platter_vdi_header_read(struct platter_block *file, struct v
 /* vdi_parent.c */
 enum platter_result platter_vdi_parent_open(struct vdi *v, const struct platter_open_request *request,
                                             struct platter_error *err);
+
+/* vdi_create.c */
+extern const struct platter_maker platter_vdi_maker;
 
 /* vdi_map.c */
 /* `limit` bytes from `offset` are of interest. */

@@ -63,4 +63,5 @@ const struct platter_format platter_format_vhd = {
     .probe = vhd_probe,
     .open = vhd_open,
     .verify = platter_vhd_verify,
+    .maker = &platter_vhd_maker,
 };

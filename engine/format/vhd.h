@@ -38,6 +38,8 @@ bool platter_vhd_footer_present(struct platter_block *file);
 /* Finds the footer and checks its version, its checksum and its size. */
 enum platter_result platter_vhd_footer_read(struct platter_block *file, struct vhd_footer *footer,
                                             struct platter_error *err);
+/* As it is to lie in a file, checksum included. */
+void platter_vhd_footer_put(const struct vhd_footer *footer, uint8_t raw[VHD_FOOTER_SIZE]);
 void platter_vhd_footer_details(const struct vhd_footer *footer, struct platter_detail_list *details);
 /* The one's complement of the sum of `length` bytes, those of the checksum's own field left out. */
 uint32_t platter_vhd_checksum(const uint8_t *data, size_t length, size_t checksum_at);
@@ -46,6 +48,9 @@ uint32_t platter_vhd_checksum(const uint8_t *data, size_t length, size_t checksu
 enum platter_result platter_vhd_sparse_open(struct platter_block *file, const struct platter_open_request *request,
                                             const struct vhd_footer *footer, struct platter_opened *opened,
                                             struct platter_error *err);
+/* vhd_create.c */
+extern const struct platter_maker platter_vhd_maker;
+
 /* vhd_check.c */
 enum platter_result platter_vhd_verify(struct platter_block *disk, platter_finding_fn *finding, void *context,
                                        const struct platter_progress *progress, struct platter_verify_report *report,

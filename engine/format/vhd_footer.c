@@ -138,6 +138,27 @@ enum platter_result platter_vhd_footer_read(struct platter_block *file, struct v
     return result;
 }
 
+void platter_vhd_footer_put(const struct vhd_footer *footer, uint8_t raw[VHD_FOOTER_SIZE])
+{
+    memset(raw, 0, VHD_FOOTER_SIZE);
+    memcpy(raw, COOKIE, 8);
+    platter_put_be32(raw + 8, 2); /* a bit that is always set */
+    platter_put_be32(raw + 12, 1u << 16);
+    platter_put_be64(raw + 16, footer->data_offset);
+    platter_put_be32(raw + 24, footer->timestamp);
+    memcpy(raw + 28, footer->creator, 4);
+    platter_put_be32(raw + 32, footer->creator_version);
+    memcpy(raw + 36, footer->creator_os, 4);
+    platter_put_be64(raw + 40, footer->original_size);
+    platter_put_be64(raw + 48, footer->current_size);
+    platter_put_be16(raw + 56, footer->cylinders);
+    raw[58] = footer->heads;
+    raw[59] = footer->sectors_per_track;
+    platter_put_be32(raw + 60, footer->type);
+    memcpy(raw + 68, footer->id, sizeof(footer->id));
+    platter_put_be32(raw + CHECKSUM_AT, platter_vhd_checksum(raw, VHD_FOOTER_SIZE, CHECKSUM_AT));
+}
+
 /* Days since 1970-01-01 to a date, in the calendar's 400-year cycle that starts on 0000-03-01. */
 static void civil_date(uint32_t days, unsigned *year, unsigned *month, unsigned *day)
 {

@@ -168,6 +168,7 @@ fail:
 const struct platter_format platter_format_vhdx = {
     .name = "vhdx",
     .probe = vhdx_probe,
+    .maker = &platter_vhdx_maker,
     .open = vhdx_open,
     .verify = platter_vhdx_verify,
 };

@@ -122,6 +122,8 @@ struct vhdx_run {
     uint64_t length; /* of the disk, alike; OWN: contiguous in the file */
 };
 
+enum platter_result platter_vhdx_regions_write(struct platter_block *file, const struct vhdx_regions *regions,
+                                               struct platter_error *err);
 /* vhdx_header.c */
 enum platter_result platter_vhdx_header_read(struct platter_block *file, struct vhdx_header *header,
                                              struct platter_error *err);
@@ -130,6 +132,13 @@ enum platter_result platter_vhdx_header_write(struct platter_block *file, struct
                                               struct platter_error *err);
 enum platter_result platter_vhdx_regions_read(struct platter_block *file, const struct vhdx_header *header,
                                               struct vhdx_regions *regions, struct platter_error *err);
+/* All but a parent. */
+enum platter_result platter_vhdx_metadata_write(struct platter_block *file, const struct vhdx_region *region,
+                                                const struct vhdx_metadata *meta, struct platter_error *err);
+
+/* vhdx_create.c */
+extern const struct platter_maker platter_vhdx_maker;
+
 bool platter_vhdx_guid_is_zero(const vhdx_guid id);
 /* As Windows writes it: lower case, no braces. */
 void platter_vhdx_guid_text(const vhdx_guid id, char text[37]);

@@ -111,6 +111,35 @@ enum platter_result platter_vhdx_header_write(struct platter_block *file, struct
     return PLATTER_OK;
 }
 
+enum platter_result platter_vhdx_regions_write(struct platter_block *file, const struct vhdx_regions *regions,
+                                               struct platter_error *err)
+{
+    const struct {
+        const uint8_t *id;
+        const struct vhdx_region *region;
+    } entries[] = {{bat_id, &regions->bat}, {metadata_id, &regions->metadata}};
+    enum platter_result result = PLATTER_OK;
+    uint8_t *raw = calloc(1, VHDX_REGION_TABLE_SIZE);
+
+    if (!raw)
+        return platter_error_set(err, PLATTER_E_NO_MEMORY, file->name, PLATTER_NO_OFFSET, "out of memory");
+    memcpy(raw, "regi", 4);
+    platter_put_le32(raw + 8, 2);
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t *entry = raw + 16 + 32 * i;
+
+        memcpy(entry, entries[i].id, sizeof(vhdx_guid));
+        platter_put_le64(entry + 16, entries[i].region->offset);
+        platter_put_le32(entry + 24, entries[i].region->length);
+        platter_put_le32(entry + 28, REGION_REQUIRED);
+    }
+    platter_put_le32(raw + 4, platter_crc32c(0, raw, VHDX_REGION_TABLE_SIZE));
+    for (unsigned i = 0; i < 2 && result == PLATTER_OK; i++)
+        result = platter_block_write(file, raw, VHDX_REGION_TABLE_SIZE, VHDX_REGION_TABLE_AT(i), err);
+    free(raw);
+    return result;
+}
+
 static bool meet(uint64_t a, uint64_t a_length, uint64_t b, uint64_t b_length)
 {
     return a < b + b_length && b < a + a_length;

@@ -7,6 +7,7 @@
 
 #define TABLE_SIZE 65536u
 #define MAX_ITEMS 2047u
+#define ITEM_OF_DISK 2u
 #define ITEM_REQUIRED 4u
 
 enum item { FILE_PARAMETERS, DISK_SIZE, DISK_ID, LOGICAL_SECTOR, PHYSICAL_SECTOR, PARENT_LOCATOR, ITEMS };
@@ -131,6 +132,43 @@ enum platter_result platter_vhdx_metadata_read(struct platter_block *file, const
     meta->locator_length = places.length[PARENT_LOCATOR];
     result = check(file, meta, &places, err);
 out:
+    free(raw);
+    return result;
+}
+
+enum platter_result platter_vhdx_metadata_write(struct platter_block *file, const struct vhdx_region *region,
+                                                const struct vhdx_metadata *meta, struct platter_error *err)
+{
+    static const uint32_t flags[PARENT_LOCATOR] = {
+        [FILE_PARAMETERS] = ITEM_REQUIRED,
+        [DISK_SIZE] = ITEM_REQUIRED | ITEM_OF_DISK,
+        [DISK_ID] = ITEM_REQUIRED | ITEM_OF_DISK,
+        [LOGICAL_SECTOR] = ITEM_REQUIRED | ITEM_OF_DISK,
+        [PHYSICAL_SECTOR] = ITEM_REQUIRED | ITEM_OF_DISK,
+    };
+    uint8_t values[PARENT_LOCATOR][16] = {{0}}, *raw = calloc(1, TABLE_SIZE + sizeof(values));
+    enum platter_result result;
+
+    if (!raw)
+        return platter_error_set(err, PLATTER_E_NO_MEMORY, file->name, PLATTER_NO_OFFSET, "out of memory");
+    platter_put_le32(values[FILE_PARAMETERS], meta->block_size);
+    platter_put_le32(values[FILE_PARAMETERS] + 4, meta->leave_allocated);
+    platter_put_le64(values[DISK_SIZE], meta->disk_size);
+    memcpy(values[DISK_ID], meta->page83, sizeof(vhdx_guid));
+    platter_put_le32(values[LOGICAL_SECTOR], meta->logical_sector);
+    platter_put_le32(values[PHYSICAL_SECTOR], meta->physical_sector);
+    memcpy(raw, "metadata", 8);
+    platter_put_le16(raw + 10, PARENT_LOCATOR);
+    for (uint32_t i = 0; i < PARENT_LOCATOR; i++) {
+        uint8_t *entry = raw + 32 + 32 * (size_t)i;
+
+        memcpy(entry, known[i].id, sizeof(vhdx_guid));
+        platter_put_le32(entry + 16, TABLE_SIZE + i * (uint32_t)sizeof(values[i]));
+        platter_put_le32(entry + 20, known[i].length);
+        platter_put_le32(entry + 24, flags[i]);
+    }
+    memcpy(raw + TABLE_SIZE, values, sizeof(values));
+    result = platter_block_write(file, raw, TABLE_SIZE + sizeof(values), region->offset, err);
     free(raw);
     return result;
 }

@@ -177,4 +177,5 @@ const struct platter_format platter_format_vmdk = {
     .probe = vmdk_probe,
     .open = vmdk_open,
     .verify = platter_vmdk_verify,
+    .maker = &platter_vmdk_maker,
 };

@@ -4,7 +4,7 @@
  * disk; each is flat, or sparse with tables of grains. All numbers are little-endian, offsets are in sectors.
  *
  * Files: vmdk.c (opening), vmdk_descriptor.c, vmdk_extents.c and vmdk_parent.c (what the descriptor names),
- * vmdk_sparse.c (header of a sparse extent), vmdk_map.c (reading one), vmdk_write.c, vmdk_check.c.
+ * vmdk_sparse.c (header of a sparse extent), vmdk_map.c (reading one), vmdk_write.c, vmdk_check.c, vmdk_create.c.
  *
  * Locks: `change` of a sparse extent for whoever adds grains. Who overwrites or reads grains that are there takes none: a
  * grain stays where it is for as long as the image is open. Words of tables are stored and loaded atomically, after the
@@ -63,6 +63,7 @@ struct vmdk_header {
     bool unclean;
 };
 
+    VMDK_FLAG_LINE_ENDS = 1u << 0, /* bytes 73 to 76 tell whether they have been changed */
 enum vmdk_flag {
     VMDK_FLAG_SPARE = 1u << 1,
     VMDK_FLAG_ZERO_GRAINS = 1u << 2,
@@ -153,6 +154,9 @@ enum platter_result platter_vmdk_lookup(struct vmdk_sparse *s, uint64_t offset, 
 /* The directory's word: the first sector of a grain table; 0: there is none. */
 enum platter_result platter_vmdk_directory_word(struct platter_page_table *directory, uint64_t index, uint32_t *sector,
                                                 struct platter_error *err);
+/* vmdk_create.c */
+extern const struct platter_maker platter_vmdk_maker;
+
 /* Holds the grain table at that sector, which has to be in the file. */
 enum platter_result platter_vmdk_table(struct vmdk_sparse *s, uint64_t index, uint32_t sector,
                                        struct platter_cache_entry **table, struct platter_error *err);

@@ -50,7 +50,7 @@ static enum platter_result read_hosted(struct platter_block *file, uint8_t *raw,
         return result;
     header->flags = platter_le32(raw + 8);
     /* What a text-mode transfer has damaged shows here. */
-    if ((header->flags & 1) && memcmp(raw + 73, "\n \r\n", 4) != 0)
+    if ((header->flags & VMDK_FLAG_LINE_ENDS) && memcmp(raw + 73, "\n \r\n", 4) != 0)
         return platter_error_set(err, PLATTER_E_FORMAT, file->name, 73,
                                  "its line ends have been changed: the file was transferred as if it were a text");
     header->capacity = platter_le64(raw + 12);

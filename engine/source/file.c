@@ -15,6 +15,7 @@ struct file_block {
     struct platter_block base;
     struct platter_os_file *file;
     uint32_t alignment;
+    bool borrowed; /* somebody else closes the file */
     /* Held from the read to the write of a block of which only a part is changed. */
     struct platter_mutex edges;
 };
@@ -193,7 +194,8 @@ static void file_close(struct platter_block *base)
 {
     struct file_block *block = (struct file_block *)base;
 
-    platter_os_file_close(block->file);
+    if (!block->borrowed)
+        platter_os_file_close(block->file);
     platter_mutex_destroy(&block->edges);
     free(block);
 }
@@ -209,46 +211,65 @@ static const struct platter_block_ops file_ops = {
     .locate = file_locate,
 };
 
-enum platter_result platter_file_open(const char *path, uint32_t flags, struct platter_block **block,
-                                      struct platter_error *err)
+static enum platter_result make_block(struct platter_os_file *file, const char *path, uint32_t flags, bool borrowed,
+                                      struct platter_block **block, struct platter_error *err)
 {
     struct file_block *made = calloc(1, sizeof(*made));
-    uint32_t os_flags = 0, caps = PLATTER_CAP_MAP;
+    uint32_t caps = PLATTER_CAP_MAP;
     enum platter_result result;
     uint64_t size;
 
     if (!made)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, path, PLATTER_NO_OFFSET, "out of memory");
+    made->file = file;
+    made->borrowed = borrowed;
+    made->alignment = platter_os_file_alignment(file);
+    result = platter_os_file_size(file, &size, err);
+    if (result)
+        goto fail;
+    if (flags & PLATTER_OPEN_WRITABLE)
+        caps |= PLATTER_CAP_WRITE;
+    if ((flags & PLATTER_OPEN_WRITABLE) && !platter_os_file_is_device(file))
+        caps |= PLATTER_CAP_DISCARD;
+    if (platter_os_file_is_device(file))
+        caps &= ~(uint32_t)PLATTER_CAP_MAP;
+    result = platter_block_init(&made->base, &file_ops, path, size, 0, 0, caps, err);
+    if (result)
+        goto fail;
+    platter_mutex_init(&made->edges);
+    *block = &made->base;
+    return PLATTER_OK;
+fail:
+    free(made);
+    return result;
+}
+
+enum platter_result platter_file_open(const char *path, uint32_t flags, struct platter_block **block,
+                                      struct platter_error *err)
+{
+    struct platter_os_file *file;
+    uint32_t os_flags = 0;
+    enum platter_result result;
+
     if (flags & PLATTER_OPEN_WRITABLE)
         os_flags |= PLATTER_OS_FILE_WRITE;
     if (flags & PLATTER_OPEN_UNBUFFERED)
         os_flags |= PLATTER_OS_FILE_UNBUFFERED;
     if (flags & PLATTER_OPEN_SHARE_WRITERS)
         os_flags |= PLATTER_OS_FILE_SHARE_WRITERS;
-    result = platter_os_file_open(path, os_flags, &made->file, err);
+    result = platter_os_file_open(path, os_flags, &file, err);
     if (result)
-        goto fail_open;
-    result = platter_os_file_size(made->file, &size, err);
+        return result;
+    result = make_block(file, path, flags, false, block, err);
     if (result)
-        goto fail_size;
-    made->alignment = platter_os_file_alignment(made->file);
-    if (flags & PLATTER_OPEN_WRITABLE)
-        caps |= PLATTER_CAP_WRITE;
-    if ((flags & PLATTER_OPEN_WRITABLE) && !platter_os_file_is_device(made->file))
-        caps |= PLATTER_CAP_DISCARD;
-    if (platter_os_file_is_device(made->file))
-        caps &= ~(uint32_t)PLATTER_CAP_MAP;
-    result = platter_block_init(&made->base, &file_ops, path, size, 0, 0, caps, err);
-    if (result)
-        goto fail_size;
-    platter_mutex_init(&made->edges);
-    *block = &made->base;
-    return PLATTER_OK;
-fail_size:
-    platter_os_file_close(made->file);
-fail_open:
-    free(made);
+        platter_os_file_close(file);
     return result;
+}
+
+enum platter_result platter_file_over(struct platter_os_file *file, const char *path, uint32_t flags,
+                                      struct platter_block **block, struct platter_error *err)
+{
+    return make_block(file, path, flags, true, block, err);
 }
 
 uint64_t platter_file_allocated(struct platter_block *block)

@@ -227,6 +227,11 @@ struct platter_convert_options {
     unsigned threads;   /* 0: as many as processors, at most 8 */
     bool overwrite;     /* replace an existing file */
     struct platter_progress progress;
+    /* What the new image is to be; 0 and NULL: what is usual. */
+    const char *subformat; /* one of the format's: "dynamic", "fixed", ... */
+    uint64_t size;         /* bytes of the new disk, at least the source's; 0: the source's */
+    uint32_t sector_size;  /* bytes of the new disk's sectors; 0: the source's, or 512 */
+    uint32_t block_size;   /* bytes, a power of two: of clusters, blocks, grains */
 };
 
 /*
@@ -235,6 +240,13 @@ struct platter_convert_options {
  */
 enum platter_result platter_convert(struct platter_block *source, const char *path,
                                     const struct platter_convert_options *options, struct platter_error *err);
+
+/* Makes an empty image, which reads as zeros, in the same way. options->size has to be given. */
+enum platter_result platter_create(const char *path, const struct platter_convert_options *options,
+                                   struct platter_error *err);
+
+/* The format that new images with such a name usually have; NULL: the name does not tell. */
+const char *platter_format_for_name(const char *path);
 
 struct platter_verify_report {
     uint64_t bytes_checked; /* of the disk */

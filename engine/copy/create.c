@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* New images: which format, of which kind, of which size; and whether that can be. */
+#include "create.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../os/file.h"
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+static bool same_word(const char *a, const char *b)
+{
+    while (*a && lower(*a) == lower(*b)) {
+        a++;
+        b++;
+    }
+    return lower(*a) == lower(*b);
+}
+
+const char *platter_format_for_name(const char *path)
+{
+    const char *dot = strrchr(path + platter_os_folder_length(path), '.');
+
+    for (size_t i = 0; dot && platter_formats[i]; i++) {
+        const struct platter_maker *maker = platter_formats[i]->maker;
+
+        for (size_t e = 0; maker && maker->extensions[e]; e++) {
+            if (same_word(dot + 1, maker->extensions[e]))
+                return platter_formats[i]->name;
+        }
+    }
+    return NULL;
+}
+
+static enum platter_result find_format(const char *name, const struct platter_format **format,
+                                       struct platter_error *err)
+{
+    char names[160];
+    size_t used = 0;
+
+    for (size_t i = 0; platter_formats[i] && used < sizeof(names); i++) {
+        *format = platter_formats[i];
+        if (!(*format)->maker)
+            continue;
+        if (strcmp(name, (*format)->name) == 0)
+            return PLATTER_OK;
+        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", (*format)->name);
+    }
+    return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
+                             "images of format \"%.64s\" cannot be made; these can: %s", name, names);
+}
+
+/* *chosen: the word of the list that is meant, by its own pointer. */
+static enum platter_result choose(const struct platter_format *format, const char *what, const char *const *list,
+                                  const char *name, const char **chosen, struct platter_error *err)
+{
+    char names[160];
+    size_t used = 0;
+
+    for (size_t i = 0; list && list[i] && used < sizeof(names); i++) {
+        *chosen = list[i];
+        if (same_word(name, list[i]))
+            return PLATTER_OK;
+        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", list[i]);
+    }
+    if (used == 0)
+        return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "%s images have no %s to choose",
+                                 format->name, what);
+    return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
+                             "%s images have no %s \"%.64s\"; there is: %s", format->name, what, name, names);
+}
+
+static enum platter_result choose_size(const char *path, const struct platter_convert_options *options,
+                                       struct platter_block *source, struct platter_new_image *wanted,
+                                       struct platter_error *err)
+{
+    uint64_t least = source ? platter_block_size(source) : 0;
+
+    wanted->sector_size = options->sector_size ? options->sector_size : 512;
+    if (source && !options->sector_size)
+        wanted->sector_size = platter_block_sector_size(source);
+    if (source)
+        wanted->physical_sector_size = platter_block_physical_sector_size(source);
+    wanted->size = options->size ? options->size : least;
+    if (wanted->size == 0)
+        return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET, "a disk has to have a size");
+    if (wanted->size < least)
+        return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
+                                 "%llu bytes are less than the %llu that are to be copied",
+                                 (unsigned long long)wanted->size, (unsigned long long)least);
+    if (wanted->sector_size < 512 || wanted->sector_size > 4096 || (wanted->sector_size & (wanted->sector_size - 1)))
+        return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET, "sectors cannot have %u bytes",
+                                 wanted->sector_size);
+    if (wanted->size % wanted->sector_size)
+        return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
+                                 "%llu bytes are no whole number of sectors of %u bytes",
+                                 (unsigned long long)wanted->size, wanted->sector_size);
+    return PLATTER_OK;
+}
+
+static enum platter_result check_limits(const char *path, const struct platter_format *format,
+                                        struct platter_new_image *wanted, struct platter_error *err)
+{
+    const struct platter_maker *maker = format->maker;
+    uint32_t block = wanted->block_size;
+
+    if (wanted->size > maker->size_most)
+        return platter_error_set(err, PLATTER_E_UNSUPPORTED, path, PLATTER_NO_OFFSET,
+                                 "a disk of %llu bytes is too large for a %s image, which can hold %llu (%llu GiB)",
+                                 (unsigned long long)wanted->size, format->name, (unsigned long long)maker->size_most,
+                                 (unsigned long long)(maker->size_most >> 30));
+    /* The 2048 of an optical disc are how it is read, not what its contents count in. */
+    if (maker->sector_most == 512 && wanted->sector_size == 4096)
+        return platter_error_set(
+            err, PLATTER_E_UNSUPPORTED, path, PLATTER_NO_OFFSET,
+            "a %s image has sectors of 512 bytes, and the partitions of this disk, which has 4096, "
+            "would not be found in it; VHDX can have 4096",
+            format->name);
+    if (block == 0) {
+        wanted->block_size = maker->block_usual;
+        return PLATTER_OK;
+    }
+    if ((block & (block - 1)) || block < maker->block_least || block > maker->block_most)
+        return maker->block_most == 0
+                   ? platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET, "%s images have no blocks",
+                                       format->name)
+                   : platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
+                                       "blocks of %u bytes: want a power of two from %u to %u in a %s image", block,
+                                       maker->block_least, maker->block_most, format->name);
+    return PLATTER_OK;
+}
+
+enum platter_result platter_writer_start(const char *path, const struct platter_convert_options *options,
+                                         struct platter_block *source, struct platter_writer **writer,
+                                         struct platter_error *err)
+{
+    struct platter_new_image wanted = {.block_size = options->block_size};
+    const struct platter_format *format = NULL;
+    enum platter_result result = find_format(options->format ? options->format : "raw", &format, err);
+
+    if (result)
+        return result;
+    if (options->subformat)
+        result = choose(format, "subformat", format->maker->subformats, options->subformat, &wanted.subformat, err);
+    else if (format->maker->subformats)
+        wanted.subformat = format->maker->subformats[0];
+    if (result || (result = choose_size(path, options, source, &wanted, err)) ||
+        (result = check_limits(path, format, &wanted, err)))
+        return result;
+    return platter_writer_image(path, format, &wanted, writer, err);
+}
