@@ -6,6 +6,7 @@
 
 #include "image.h"
 #include "os/file.h"
+#include "reference.h"
 
 char *platter_chain_path(const char *child_path, const char *name)
 {
@@ -18,6 +19,20 @@ char *platter_chain_path(const char *child_path, const char *name)
     memcpy(path, child_path, folder);
     memcpy(path + folder, name, length);
     return path;
+}
+
+enum platter_result platter_chain_follow(const char *child_path, const char *name, char **path,
+                                         struct platter_error *err)
+{
+    const char *why = platter_reference_refused(child_path, name, platter_os_paths_name_servers());
+
+    if (why)
+        return platter_error_set(err, PLATTER_E_ACCESS, child_path, PLATTER_NO_OFFSET,
+                                 "names \"%.200s\", which %s: such names in images are not followed", name, why);
+    *path = platter_chain_path(child_path, name);
+    if (!*path)
+        return platter_error_set(err, PLATTER_E_NO_MEMORY, child_path, PLATTER_NO_OFFSET, "out of memory");
+    return PLATTER_OK;
 }
 
 enum platter_result platter_chain_open(const struct platter_open_request *request, const char *name, const char *format,
@@ -41,9 +56,9 @@ enum platter_result platter_chain_open(const struct platter_open_request *reques
     if (here.depth >= PLATTER_CHAIN_MAX)
         return platter_error_set(err, PLATTER_E_FORMAT, request->path, PLATTER_NO_OFFSET,
                                  "stands on more than %u images, one on the other", PLATTER_CHAIN_MAX - 1);
-    path = platter_chain_path(request->path, name);
-    if (!path)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, request->path, PLATTER_NO_OFFSET, "out of memory");
+    result = platter_chain_follow(request->path, name, &path, err);
+    if (result)
+        return result;
     for (const struct platter_chain *at = &here; at; at = at->child) {
         if (platter_os_same_file(at->path, path)) {
             result = platter_error_set(err, PLATTER_E_FORMAT, request->path, PLATTER_NO_OFFSET,

@@ -25,5 +25,8 @@ enum platter_result platter_chain_open(const struct platter_open_request *reques
 
 /* `name` as a path that can be opened from here; NULL: no memory. To be freed. */
 char *platter_chain_path(const char *child_path, const char *name);
+/* The same for a name that stands in the image: PLATTER_E_ACCESS for one that reference.h says is not to be followed. */
+enum platter_result platter_chain_follow(const char *child_path, const char *name, char **path,
+                                         struct platter_error *err);
 
 #endif

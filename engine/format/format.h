@@ -20,6 +20,7 @@ struct platter_open_request {
     const char *path; /* the image's file, for messages and for finding its neighbours: parents, extents, parts */
     const struct platter_open_options *options;
     const struct platter_chain *chain; /* the images whose parents this is, for platter_chain_open() */
+    struct platter_block *backing;     /* to be taken for the backing file, whatever its name is; NULL: open it */
 };
 
 /* What a format hands back from open. */

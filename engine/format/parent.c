@@ -56,18 +56,31 @@ struct search {
     platter_parent_check_fn *check;
     void *context;
     struct platter_block **disk;
-    struct platter_error first; /* of those that exist and are not it */
+    struct platter_error first; /* of those that exist and are not it, or that may not be followed */
     bool failed;
 };
+
+static void note_failure(struct search *search, const struct platter_error *error)
+{
+    if (!search->failed)
+        search->first = *error;
+    search->failed = true;
+}
 
 /* True when the search is over, for better or worse. */
 static bool try_name(struct search *search, const char *name, enum platter_result *result, struct platter_error *err)
 {
-    char *path = platter_chain_path(search->request->path, name);
     struct platter_error error;
+    char *path;
 
-    if (!path) {
-        *result = platter_error_set(err, PLATTER_E_NO_MEMORY, name, PLATTER_NO_OFFSET, "out of memory");
+    *result = platter_chain_follow(search->request->path, name, &path, &error);
+    if (*result == PLATTER_E_ACCESS) {
+        note_failure(search, &error);
+        return false;
+    }
+    if (*result) {
+        if (err)
+            *err = error;
         return true;
     }
     if (!platter_os_exists(path)) {
@@ -80,10 +93,7 @@ static bool try_name(struct search *search, const char *name, enum platter_resul
         *result = platter_chain_open(search->request, name, NULL, search->disk, err);
         return true;
     }
-    if (!search->failed) {
-        search->failed = true;
-        search->first = error;
-    }
+    note_failure(search, &error);
     return false;
 }
 

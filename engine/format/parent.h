@@ -23,7 +23,8 @@ typedef enum platter_result platter_parent_check_fn(void *context, const char *p
 
 /*
  * Tries each name as it is, then with slashes for backslashes; then the bare file name of each beside the child.
- * Opens the first that exists and passes `check`. When none does, the error is that of the first that existed.
+ * Opens the first that exists and passes `check`. When none does, the error is that of the first that existed, or that
+ * reference.h refuses; what it refuses is not even looked for.
  */
 enum platter_result platter_parent_open(const struct platter_open_request *request,
                                         const struct platter_parent_names *names, platter_parent_check_fn *check,

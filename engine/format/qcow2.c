@@ -118,14 +118,15 @@ static enum platter_result open_others(struct qcow2 *q, const struct platter_ope
                                        struct platter_error *err)
 {
     enum platter_result result;
-    char *path;
+    const char *format;
+    char *path, *name;
 
     q->data = q->file;
     if (q->header.incompatible & QCOW2_DATA_FILE) {
-        path = platter_chain_path(request->path, q->header.data_file);
-        if (!path)
-            return platter_error_set(err, PLATTER_E_NO_MEMORY, request->path, PLATTER_NO_OFFSET, "out of memory");
         q->data = NULL;
+        result = platter_chain_follow(request->path, q->header.data_file, &path, err);
+        if (result)
+            return result;
         result = platter_file_open(path, request->options->flags, &q->data, err);
         free(path);
         if (result)
@@ -133,7 +134,16 @@ static enum platter_result open_others(struct qcow2 *q, const struct platter_ope
     }
     if (!q->header.backing_name)
         return PLATTER_OK;
-    return platter_chain_open(request, q->header.backing_name, q->header.backing_format, &q->backing, err);
+    if (request->backing) {
+        q->backing = platter_block_ref(request->backing);
+        return PLATTER_OK;
+    }
+    result = platter_qcow2_backing(request->path, &q->header, &name, &format, err);
+    if (result)
+        return result;
+    result = platter_chain_open(request, name, format, &q->backing, err);
+    free(name);
+    return result;
 }
 
 static void add_details(struct qcow2 *q, struct platter_detail_list *details)
@@ -145,6 +155,8 @@ static void add_details(struct qcow2 *q, struct platter_detail_list *details)
         platter_detail_add(details, "extended_l2", "yes");
     if (q->header.backing_name)
         platter_detail_add(details, "backing_file", "%s", q->header.backing_name);
+    if (q->header.backing_format)
+        platter_detail_add(details, "backing_format", "%s", q->header.backing_format);
     if (q->header.data_file)
         platter_detail_add(details, "data_file", "%s", q->header.data_file);
     if (q->header.incompatible & QCOW2_DIRTY)

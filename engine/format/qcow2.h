@@ -4,7 +4,7 @@
  *
  * Files: qcow2.c (open and the block's operations), qcow2_header.c (header, extensions, snapshots), qcow2_map.c (from
  * guest offset to what is there), qcow2_alloc.c (refcounts), qcow2_write.c (writing, discarding, flushing),
- * qcow2_create.c, qcow2_check.c.
+ * qcow2_create.c, qcow2_check.c, qcow2_backing.c.
  *
  * Locks, in this order: `change` (whoever changes metadata), `access` (readers hold it over their data transfer, so
  * that a cluster is not given away under them). Entries of L2 tables are single 64-bit words that are stored and
@@ -107,6 +107,16 @@ enum platter_result platter_qcow2_header_read(struct platter_block *file, struct
 void platter_qcow2_header_free(struct qcow2_header *header);
 enum platter_result platter_qcow2_snapshots_read(struct qcow2 *q, struct platter_error *err);
 void platter_qcow2_snapshots_free(struct qcow2 *q);
+
+/* qcow2_backing.c */
+/*
+ * The backing file that the header of the image at `file` names: its name as platter_chain_follow takes it, to be freed,
+ * and the name here of its format; NULL: it is to be found by content.
+ */
+enum platter_result platter_qcow2_backing(const char *file, const struct qcow2_header *header, char **name,
+                                          const char **format, struct platter_error *err);
+/* QEMU's word for a format of ours; NULL: it does not know that format. */
+const char *platter_qcow2_qemu_format(const char *ours);
 
 /* qcow2_map.c; `limit` bytes from guest offset are of interest */
 enum platter_result platter_qcow2_lookup(struct qcow2 *q, uint64_t offset, uint64_t limit, struct qcow2_run *run,

@@ -52,9 +52,9 @@ static enum platter_result open_file(struct opening *opening, size_t index, stru
             return PLATTER_OK;
         }
     }
-    path = platter_chain_path(opening->request->path, extents[index].name);
-    if (!path)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, opening->request->path, PLATTER_NO_OFFSET, "out of memory");
+    result = platter_chain_follow(opening->request->path, extents[index].name, &path, err);
+    if (result)
+        return result;
     result = platter_file_open(path, opening->request->options->flags, &opening->files[index], err);
     free(path);
     if (result == PLATTER_OK) {

@@ -52,6 +52,8 @@ enum platter_result platter_os_file_map(struct platter_os_file *file, uint64_t o
 size_t platter_os_folder_length(const char *path);
 /* True when the folder one is in has no say in what `path` means. */
 bool platter_os_is_absolute(const char *path);
+/* True where \\server\share and \\.\device are paths, with slashes of either kind. */
+bool platter_os_paths_name_servers(void);
 /* True when both paths name one existing file, by whatever names. */
 bool platter_os_same_file(const char *a, const char *b);
 bool platter_os_exists(const char *path);

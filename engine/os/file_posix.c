@@ -348,6 +348,11 @@ bool platter_os_is_absolute(const char *path)
     return path[0] == '/';
 }
 
+bool platter_os_paths_name_servers(void)
+{
+    return false;
+}
+
 bool platter_os_same_file(const char *a, const char *b)
 {
     struct stat one, other;

@@ -378,6 +378,11 @@ bool platter_os_is_absolute(const char *path)
     return drive || path[0] == '\\' || path[0] == '/';
 }
 
+bool platter_os_paths_name_servers(void)
+{
+    return true;
+}
+
 static bool identify(const char *path, BY_HANDLE_FILE_INFORMATION *info)
 {
     WCHAR *wide = platter_os_wide_path(path);

@@ -35,6 +35,20 @@ refuses "images that back each other" 6 "stands on this image itself" "$root/bui
 qemu-img create -q -f qcow2 -b gone.raw -F raw -u orphan.qcow2 1M
 refuses "a missing backing file" 3 "gone.raw" "$root/build/host/platter" info orphan.qcow2
 
+# Names that stand in the image: who made it chose them.
+for name in nbd://host/x nbd:host:10809 https://host/x nbd+unix:///?socket=/x 'json:{"driver":"nbd","host":"x"}' \
+    'json:{"file":{"driver":"file","filename":"base.raw"}}' 'json:{'; do
+    qemu-img create -q -f qcow2 -b base.raw -F raw named.qcow2
+    qemu-img rebase -u -f qcow2 -F raw -b "$name" named.qcow2
+    case $name in json:*) status=7 ;; *) status=4 ;; esac
+    refuses "a backing file named $name" "$status" "not followed|JSON" "$root/build/host/platter" info named.qcow2
+done
+for name in "file:base.raw" "file:$PWD/base.raw" 'json:{"driver":"raw","file":{"driver":"file","filename":"'"$PWD"'/base.raw"}}' \
+    'json:{"file.driver":"file","file.filename":"'"$PWD"'/base.raw"}'; do
+    qemu-img rebase -u -f qcow2 -F raw -b "$name" named.qcow2
+    reads_like "a backing file named $name" named.qcow2 base.raw 100
+done
+
 qemu-img snapshot -c before packed.qcow2
 qemu-img convert -O raw packed.qcow2 then.raw
 keeps_writes "with a snapshot" packed.qcow2 then.raw
