@@ -2,12 +2,15 @@
 #include "announce.h"
 #include "bus.h"
 #include "deadline.h"
+#include "mounted_devices.h"
 #include "mountmgr.h"
 #include "session.h"
 #include "trace.h"
 #include "volume.h"
 #include "volume_start.h"
 
+#define TWIN_POLL_MS 100u
+#define TWIN_POLLS_MAX 300u
 #define PNP_START_MS 30000u /* an NT that installs the child's null driver first takes seconds */
 
 static const GUID MountedDeviceGuid = {
@@ -135,11 +138,49 @@ TimedOut(PVOLUME Volume)
     return out;
 }
 
+/*
+ * A unique id is claimed by one volume at a time: the Mount Manager takes two of one id for the same volume.
+ * STATUS_PENDING: who has it is on its way out.
+ */
+static NTSTATUS
+ClaimId(PVOLUME Volume)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    PLIST_ENTRY entry;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    for (entry = Platter.Volumes.Flink; entry != &Platter.Volumes && NT_SUCCESS(status); entry = entry->Flink)
+    {
+        PVOLUME other = CONTAINING_RECORD(entry, VOLUME, Link);
+        SIZE_T length = sizeof(other->Shape.unique_id);
+
+        if (other != Volume && other->Claimed &&
+            RtlCompareMemory(other->Shape.unique_id, Volume->Shape.unique_id, length) == length)
+            status = VolumeIsRemoving(other) ? STATUS_PENDING : STATUS_DUPLICATE_OBJECTID;
+    }
+    if (status == STATUS_SUCCESS)
+        Volume->Claimed = TRUE;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    return status;
+}
+
 static void
 Begin(PVOLUME Volume)
 {
+    NTSTATUS status = ClaimId(Volume);
     KIRQL irql;
 
+    if (status == STATUS_PENDING && ++Volume->TwinPolls < TWIN_POLLS_MAX)
+    {
+        DeadlineSetStage(Volume, TWIN_POLL_MS);
+        return;
+    }
+    if (status != STATUS_SUCCESS)
+    {
+        Finish(Volume, status == STATUS_PENDING ? STATUS_IO_TIMEOUT : status);
+        return;
+    }
     if (!BusPresent())
     {
         GiveLetter(Volume);
@@ -206,4 +247,12 @@ AnnounceWithdraw(PVOLUME Volume)
         AnnounceInterface(Volume, FALSE);
     VolumeSetLetter(Volume, 0);
     Volume->Announcer = NULL;
+    AnnounceForget(Volume);
+}
+
+void
+AnnounceForget(PVOLUME Volume)
+{
+    if (Volume->Claimed && (Volume->Shape.flags & PLATTER_VOLUME_STABLE_ID) == 0 && MountMgrPresent())
+        MountedDevicesForget(Volume->Shape.unique_id, sizeof(Volume->Shape.unique_id));
 }

@@ -41,6 +41,10 @@ void AnnounceSuspend(_Inout_ PVOLUME Volume);
 _IRQL_requires_max_(PASSIVE_LEVEL)
 void AnnounceWithdraw(_Inout_ PVOLUME Volume);
 
+/* Nothing of a fresh unique id stays in the registry: by AnnounceWithdraw, and once more when nobody can add to it. */
+_IRQL_requires_max_(PASSIVE_LEVEL)
+void AnnounceForget(_In_ PVOLUME Volume);
+
 /* The volume's interface, which tells the Mount Manager and programs that it is there; only with a PnP device. */
 _IRQL_requires_max_(PASSIVE_LEVEL)
 NTSTATUS AnnounceInterface(_Inout_ PVOLUME Volume, _In_ BOOLEAN On);
@@ -58,11 +62,15 @@ void VolumeSetRoute(_Inout_ PVOLUME Volume, _In_ ULONG Route);
 _IRQL_requires_max_(PASSIVE_LEVEL)
 NTSTATUS LetterCheckFree(_In_ WCHAR Letter);
 
+/* Whether the machine's drive Letter leads to this volume: somebody may have given it to another. */
+_IRQL_requires_max_(PASSIVE_LEVEL)
+BOOLEAN LetterIsOurs(_In_ PVOLUME Volume, _In_ WCHAR Letter);
+
 /* CREATE_POINT with the asked letter, or a letter of the Mount Manager's choice; announce_explicit.c, also for PnP. */
 _IRQL_requires_max_(PASSIVE_LEVEL)
 NTSTATUS ExplicitLetter(_Inout_ PVOLUME Volume);
-/* Has the Mount Manager forget the letter and the volume's name. */
+/* Takes the letter it has away, for another. */
 _IRQL_requires_max_(PASSIVE_LEVEL)
-void ExplicitForget(_Inout_ PVOLUME Volume);
+void ExplicitDropLetter(_Inout_ PVOLUME Volume);
 
 #endif

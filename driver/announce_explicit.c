@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* The Mount Manager is told of the volume by an ioctl, since no PnP device stands for it, and asked for the letter. */
 #include "announce.h"
+#include "mounted_devices.h"
 #include "mountmgr.h"
 #include "text.h"
 #include "volume.h"
 
-#define LINK_CHARS 16u
+static BOOLEAN
+AnyLetterIsFree(void)
+{
+    WCHAR letter;
+
+    for (letter = 'C'; letter <= 'Z'; letter++)
+    {
+        if (NT_SUCCESS(LetterCheckFree(letter)))
+            return TRUE;
+    }
+    return FALSE;
+}
 
 NTSTATUS
 ExplicitLetter(PVOLUME Volume)
@@ -23,31 +35,29 @@ ExplicitLetter(PVOLUME Volume)
     /* LINK_CREATED has told already; this is for a Mount Manager that does not send it for its own answers. */
     if (VolumeLetter(Volume) == 0)
         VolumeSetLetter(Volume, letter);
+    /* None although there are some: the user has taken the letter of this stable id away (`mountvol X: /D`). */
     if (VolumeLetter(Volume) == 0)
-        return STATUS_NO_MORE_ENTRIES;
+        return AnyLetterIsFree() ? STATUS_SUCCESS : STATUS_NO_MORE_ENTRIES;
     if (Volume->Shape.letter != 0 && VolumeLetter(Volume) != Volume->Shape.letter)
         return STATUS_OBJECT_NAME_COLLISION;
     return STATUS_SUCCESS;
 }
 
 void
-ExplicitForget(PVOLUME Volume)
+ExplicitDropLetter(PVOLUME Volume)
 {
     WCHAR letter = VolumeLetter(Volume);
-    WCHAR buffer[LINK_CHARS];
+    WCHAR buffer[TEXT_LETTER_LINK_CHARS];
     UNICODE_STRING name;
-    TEXT link;
 
-    if (letter != 0)
+    if (letter == 0)
+        return;
+    if (LetterIsOurs(Volume, letter))
     {
-        TextInitialize(&link, buffer, LINK_CHARS);
-        TextAppendAscii(&link, "\\DosDevices\\");
-        TextAppendChar(&link, letter);
-        TextAppendChar(&link, ':');
-        name = TextString(&link);
+        name = TextLetterLink(buffer, letter);
         MountMgrDeleteLink(&name);
-        VolumeSetLetter(Volume, 0);
     }
+    VolumeSetLetter(Volume, 0);
 }
 
 static NTSTATUS
@@ -60,8 +70,7 @@ Check(PVOLUME Volume, BOOLEAN TimedOut)
         return STATUS_SUCCESS;
     if (letter != 0 && (Volume->Shape.letter == 0 || Volume->Shape.letter == letter))
         return STATUS_SUCCESS;
-    if (letter != 0)
-        ExplicitForget(Volume);
+    ExplicitDropLetter(Volume); /* a volume has at most one */
     return ExplicitLetter(Volume);
 }
 
@@ -73,18 +82,16 @@ Give(PVOLUME Volume)
     return NT_SUCCESS(status) ? Check(Volume, TRUE) : status;
 }
 
-/* Nobody else tells the Mount Manager that this device goes, so all of its names are taken back. */
+/* Nobody else tells the Mount Manager that this device goes, so all of its names are taken back, from its store too. */
 static void
 Take(PVOLUME Volume)
 {
-    UNICODE_STRING name;
+    WCHAR letter = VolumeLetter(Volume);
 
-    ExplicitForget(Volume);
-    if (Volume->VolumeName[0] != 0)
-    {
-        RtlInitUnicodeString(&name, Volume->VolumeName);
-        MountMgrDeleteLink(&name);
-    }
+    MountMgrForget(&Volume->Name, Volume->Shape.unique_id, sizeof(Volume->Shape.unique_id));
+    if (letter != 0 && (Volume->Shape.flags & PLATTER_VOLUME_STABLE_ID) != 0)
+        MountedDevicesRemember(letter, Volume->Shape.unique_id, sizeof(Volume->Shape.unique_id));
+    VolumeSetLetter(Volume, 0);
 }
 
 const ANNOUNCER AnnouncerExplicit = {PLATTER_ROUTE_EXPLICIT, Give, Check, Take, 0};

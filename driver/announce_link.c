@@ -127,6 +127,19 @@ IsOurs(PVOLUME Volume, const char *Directory, WCHAR Letter)
     return (BOOLEAN)(NT_SUCCESS(status) && RtlEqualUnicodeString(&target, &Volume->Name, TRUE));
 }
 
+BOOLEAN
+LetterIsOurs(PVOLUME Volume, WCHAR Letter)
+{
+    ULONG i;
+
+    for (i = 0; i < RTL_NUMBER_OF(Directories); i++)
+    {
+        if (IsOurs(Volume, Directories[i], Letter))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static void
 Take(PVOLUME Volume)
 {

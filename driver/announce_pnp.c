@@ -23,8 +23,7 @@ Check(PVOLUME Volume, BOOLEAN TimedOut)
     if (letter == 0 && !TimedOut)
         return STATUS_PENDING;
     TRACE_INFO("volume %u: asked for letter %u, got %u\n", (ULONG)Volume->Id, asked, letter);
-    if (letter != 0)
-        ExplicitForget(Volume); /* a volume has at most one letter */
+    ExplicitDropLetter(Volume); /* a volume has at most one */
     return ExplicitLetter(Volume);
 }
 
@@ -39,9 +38,9 @@ Give(PVOLUME Volume)
 static void
 Take(PVOLUME Volume)
 {
-    /* The Mount Manager takes the letter away with the interface, but remembers it for the unique id. */
-    if ((Volume->Shape.flags & PLATTER_VOLUME_STABLE_ID) == 0)
-        ExplicitForget(Volume);
+    /* The Mount Manager takes the names away with the interface, but remembers them for the unique id. */
+    if ((Volume->Shape.flags & PLATTER_VOLUME_STABLE_ID) == 0 && Volume->InterfaceOn)
+        MountMgrForget(&Volume->Name, Volume->Shape.unique_id, sizeof(Volume->Shape.unique_id));
 }
 
 const ANNOUNCER AnnouncerPnp = {PLATTER_ROUTE_PNP, Give, Check, Take, LETTER_GRACE_MS};

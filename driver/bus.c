@@ -19,6 +19,7 @@ BusInvalidate(void)
     PDEVICE_OBJECT pdo = NULL;
     KIRQL irql;
 
+    InterlockedExchange(&Platter.RelationsMissed, 0);
     KeAcquireSpinLock(&Platter.Lock, &irql);
     if (Platter.Bus != NULL)
     {
@@ -158,7 +159,11 @@ QueryRelations(PBUS Bus, PIRP Irp)
     room = ListChildren(NULL, 0);
     relations = PoolAllocatePaged(sizeof(*relations) + (already + room) * sizeof(PDEVICE_OBJECT), POOL_PNP);
     if (relations == NULL)
+    {
+        /* It would go on with the old list until something else changes; a volume that is to go would stay. */
+        InterlockedExchange(&Platter.RelationsMissed, 1);
         return CompleteIrp(Irp, STATUS_INSUFFICIENT_RESOURCES, Irp->IoStatus.Information);
+    }
     if (before != NULL)
     {
         RtlCopyMemory(relations->Objects, before->Objects, already * sizeof(PDEVICE_OBJECT));

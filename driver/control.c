@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "control.h"
 #include "announce.h"
+#include "policy.h"
 #include "secure.h"
 #include "security.h"
 #include "session.h"
@@ -109,6 +110,7 @@ Hello(PSESSION Session, PIRP Irp)
     const struct platter_hello_in in = *(const struct platter_hello_in *)Irp->AssociatedIrp.SystemBuffer;
     struct platter_hello_out *out = Irp->AssociatedIrp.SystemBuffer;
     BOOLEAN match = (BOOLEAN)(in.protocol_version == PLATTER_PROTOCOL_VERSION);
+    POLICY policy;
     CALLER caller;
     KIRQL irql;
     NTSTATUS status;
@@ -132,6 +134,8 @@ Hello(PSESSION Session, PIRP Irp)
     out->routes = AnnounceRoutes();
     out->max_transfer = PLATTER_MAX_TRANSFER;
     out->max_batch = PLATTER_MAX_BATCH;
+    PolicyRead(&policy);
+    out->policy = PolicyBits(&policy, &caller);
     KeAcquireSpinLock(&Platter.Lock, &irql);
     out->volumes = Platter.VolumeCount;
     KeReleaseSpinLock(&Platter.Lock, irql);
@@ -181,8 +185,10 @@ Create(PSESSION Session, PIRP Irp)
 {
     const struct platter_volume_create_in *in = Irp->AssociatedIrp.SystemBuffer;
     struct platter_volume_create_out out;
-    NTSTATUS status = VolumeCreate(Session, in, &out);
+    NTSTATUS status = PolicyCheckMount(&Session->Owner, (BOOLEAN)((in->flags & PLATTER_VOLUME_READ_ONLY) != 0));
 
+    if (NT_SUCCESS(status))
+        status = VolumeCreate(Session, in, &out);
     if (!NT_SUCCESS(status))
         return CompleteIrp(Irp, status, 0);
     RtlCopyMemory(Irp->AssociatedIrp.SystemBuffer, &out, sizeof(out));
@@ -263,7 +269,8 @@ NTSTATUS
 ControlIoctl(PIRP Irp)
 {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(Irp);
-    PSESSION session = stack->FileObject->FsContext;
+    /* A driver's IRP may name no file object (IoBuildDeviceIoControlRequest). */
+    PSESSION session = stack->FileObject != NULL ? stack->FileObject->FsContext : NULL;
     ULONG in = stack->Parameters.DeviceIoControl.InputBufferLength;
     ULONG out = stack->Parameters.DeviceIoControl.OutputBufferLength;
     ULONG i;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "deadline.h"
+#include "bus.h"
 #include "clock.h"
 #include "queue.h"
 #include "request.h"
@@ -118,6 +119,8 @@ Tick(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
     }
     KeReleaseSpinLock(&Platter.Lock, irql);
     ExpireRequests(&expired); /* they hold their volumes' remove locks, and the volumes their sessions */
+    if (Platter.RelationsMissed != 0)
+        BusInvalidate();
     while ((volume = TakeOverdue(now)) != NULL)
     {
         VolumeQueueWork(volume, VOLUME_WORK_ANNOUNCE);

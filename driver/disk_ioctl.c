@@ -154,6 +154,7 @@ static const IOCTL_ENTRY Entries[] = {
     {IOCTL_DISK_CHECK_VERIFY, IOCTL_FOR_ALL, 0, 0, IoctlAnswerCheckVerify},
     {IOCTL_DISK_VERIFY, IOCTL_FOR_ALL, sizeof(VERIFY_INFORMATION), 0, AnswerVerify},
     {IOCTL_DISK_MEDIA_REMOVAL, IOCTL_FOR_ALL, sizeof(PREVENT_MEDIA_REMOVAL), 0, IoctlAnswerMediaRemoval},
+    {IOCTL_DISK_EJECT_MEDIA, IOCTL_FOR_ALL, 0, 0, IoctlAnswerEject},
     {IOCTL_DISK_UPDATE_PROPERTIES, IOCTL_FOR_ALL, 0, 0, NULL}, /* nothing is remembered that could be out of date */
 };
 

@@ -22,8 +22,6 @@
 /* Version of the driver, told by HELLO: major << 16 | minor << 8 | patch. Also in version.rc and platter.inf. */
 #define DRIVER_VERSION 0x00000100u
 
-#define GUID_STRING_CHARS 38u /* {8-4-4-4-12} */
-
 typedef struct _VOLUME VOLUME, *PVOLUME;
 typedef struct _SESSION SESSION, *PSESSION;
 typedef struct _BUS BUS, *PBUS;
@@ -57,8 +55,9 @@ typedef struct _DRIVER_GLOBALS
     ULONG BusDevices;             /* function devices that exist; PnP only, as the next */
     PDEVICE_OBJECT ControlDevice; /* written by PnP, DriverEntry and unload only, which the system serialises */
 
-    KEVENT NoDevices;     /* signalled while DeviceCount is 0 */
-    volatile LONG Answer; /* what the Mount Manager said last; mountmgr.c */
+    KEVENT NoDevices;              /* signalled while DeviceCount is 0 */
+    volatile LONG Answer;          /* what the Mount Manager said last; mountmgr.c */
+    volatile LONG RelationsMissed; /* the PnP manager got no list of children and is to ask again */
 
     KTIMER Timer;
     KDPC TimerDpc;

@@ -55,5 +55,6 @@ NTSTATUS IoctlAnswerGeometry(_Inout_ PVOLUME Volume, _Inout_ PIOCTL_CALL Call);
 NTSTATUS IoctlAnswerGeometryEx(_Inout_ PVOLUME Volume, _Inout_ PIOCTL_CALL Call);
 NTSTATUS IoctlAnswerCheckVerify(_Inout_ PVOLUME Volume, _Inout_ PIOCTL_CALL Call);
 NTSTATUS IoctlAnswerMediaRemoval(_Inout_ PVOLUME Volume, _Inout_ PIOCTL_CALL Call);
+NTSTATUS IoctlAnswerEject(_Inout_ PVOLUME Volume, _Inout_ PIOCTL_CALL Call);
 
 #endif

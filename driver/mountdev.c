@@ -17,7 +17,6 @@
 #define CODE_LINK_CREATED_OLD CTL_CODE(MOUNTDEVCONTROLTYPE, 4, METHOD_BUFFERED, FILE_ANY_ACCESS)
 #define CODE_LINK_DELETED_OLD CTL_CODE(MOUNTDEVCONTROLTYPE, 5, METHOD_BUFFERED, FILE_ANY_ACCESS)
 
-#define LINK_CHARS 16u
 #define LETTER_INDEX 12u /* of X in \DosDevices\X: */
 #define LETTER_CHARS 14u
 
@@ -72,20 +71,17 @@ static NTSTATUS
 AnswerSuggestedLink(PVOLUME Volume, PIOCTL_CALL Call)
 {
     PMOUNTDEV_SUGGESTED_LINK_NAME suggested = Call->Buffer;
-    WCHAR buffer[LINK_CHARS];
-    TEXT link;
+    WCHAR buffer[TEXT_LETTER_LINK_CHARS];
+    UNICODE_STRING link;
     ULONG bytes;
 
     if (Volume->Shape.letter == 0)
         return STATUS_NOT_FOUND;
-    TextInitialize(&link, buffer, LINK_CHARS);
-    TextAppendAscii(&link, "\\DosDevices\\");
-    TextAppendChar(&link, (WCHAR)Volume->Shape.letter);
-    TextAppendChar(&link, ':');
-    bytes = (ULONG)FIELD_OFFSET(MOUNTDEV_SUGGESTED_LINK_NAME, Name) + link.Length * (ULONG)sizeof(WCHAR);
+    link = TextLetterLink(buffer, (WCHAR)Volume->Shape.letter);
+    bytes = (ULONG)FIELD_OFFSET(MOUNTDEV_SUGGESTED_LINK_NAME, Name) + link.Length;
     /* Its letter of an earlier mount must not win over the one that is asked now. */
     suggested->UseOnlyIfThereAreNoOtherLinks = FALSE;
-    suggested->NameLength = (USHORT)(link.Length * sizeof(WCHAR));
+    suggested->NameLength = link.Length;
     if (Call->OutLength < bytes)
     {
         Call->Information = sizeof(*suggested);
@@ -108,31 +104,26 @@ LetterOf(const MOUNTDEV_NAME *Name)
     return Name->Name[LETTER_INDEX] >= 'A' && Name->Name[LETTER_INDEX] <= 'Z' ? Name->Name[LETTER_INDEX] : 0;
 }
 
+/*
+ * Only the Mount Manager, which is in the kernel, says which letter a volume has: everybody may open the volume to ask of
+ * it, and the old forms of these codes want no access.
+ */
 static NTSTATUS
-CheckName(const MOUNTDEV_NAME *Name, ULONG Length)
+CheckNews(const IOCTL_CALL *Call)
 {
-    return Name->NameLength <= Length - (ULONG)FIELD_OFFSET(MOUNTDEV_NAME, Name) ? STATUS_SUCCESS
-                                                                                 : STATUS_INVALID_PARAMETER;
-}
+    const MOUNTDEV_NAME *name = Call->Buffer;
 
-/* \??\Volume{...}, to have it forgotten when the volume goes. Lock held. */
-static void
-NoteVolumeName(PVOLUME Volume, const MOUNTDEV_NAME *Name)
-{
-    UNICODE_STRING prefix = RTL_CONSTANT_STRING(L"\\??\\Volume{");
-
-    if (Name->NameLength <= prefix.Length || Name->NameLength >= sizeof(Volume->VolumeName) ||
-        RtlCompareMemory(Name->Name, prefix.Buffer, prefix.Length) != prefix.Length)
-        return;
-    RtlZeroMemory(Volume->VolumeName, sizeof(Volume->VolumeName));
-    RtlCopyMemory(Volume->VolumeName, Name->Name, Name->NameLength);
+    if (Call->Irp->RequestorMode != KernelMode)
+        return STATUS_ACCESS_DENIED;
+    return name->NameLength <= Call->InLength - (ULONG)FIELD_OFFSET(MOUNTDEV_NAME, Name) ? STATUS_SUCCESS
+                                                                                         : STATUS_INVALID_PARAMETER;
 }
 
 static NTSTATUS
 LinkCreated(PVOLUME Volume, PIOCTL_CALL Call)
 {
     const MOUNTDEV_NAME *name = Call->Buffer;
-    NTSTATUS status = CheckName(name, Call->InLength);
+    NTSTATUS status = CheckNews(Call);
     WCHAR letter;
     KIRQL irql;
 
@@ -142,8 +133,6 @@ LinkCreated(PVOLUME Volume, PIOCTL_CALL Call)
     KeAcquireSpinLock(&Platter.Lock, &irql);
     if (letter != 0)
         Volume->Letter = letter;
-    else
-        NoteVolumeName(Volume, name);
     KeReleaseSpinLock(&Platter.Lock, irql);
     TRACE_INFO("volume %u: link created, letter %u\n", (ULONG)Volume->Id, letter);
     if (letter != 0)
@@ -155,7 +144,7 @@ static NTSTATUS
 LinkDeleted(PVOLUME Volume, PIOCTL_CALL Call)
 {
     const MOUNTDEV_NAME *name = Call->Buffer;
-    NTSTATUS status = CheckName(name, Call->InLength);
+    NTSTATUS status = CheckNews(Call);
     WCHAR letter;
     KIRQL irql;
 

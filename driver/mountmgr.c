@@ -8,9 +8,9 @@
 #define ANSWER_PRESENT 1
 #define ANSWER_ABSENT 2
 
-#define LINK_CHARS 16u /* \DosDevices\X: */
-#define POINTS_BYTES                                                                                                   \
-    2048u /* an answer of DELETE_POINTS names the one point deleted; larger is STATUS_BUFFER_OVERFLOW */
+/* An answer names each point: a volume has a name and a letter, and what somebody gives it besides. */
+#define POINTS_BYTES 2048u
+#define POINTS_BYTES_MAX (64u * 1024u)
 
 #define DELETE_TRIES 20u
 #define DELETE_PAUSE_MS 50
@@ -81,18 +81,14 @@ MountMgrCreateLetter(PCUNICODE_STRING DeviceName, WCHAR Letter)
     struct
     {
         MOUNTMGR_CREATE_POINT_INPUT Point;
-        UCHAR Names[(LINK_CHARS + PLATTER_DEVICE_NAME_CHARS) * sizeof(WCHAR)];
+        UCHAR Names[(TEXT_LETTER_LINK_CHARS + PLATTER_DEVICE_NAME_CHARS) * sizeof(WCHAR)];
     } in;
-    WCHAR buffer[LINK_CHARS];
-    TEXT link;
+    WCHAR buffer[TEXT_LETTER_LINK_CHARS];
+    UNICODE_STRING link = TextLetterLink(buffer, Letter);
 
-    TextInitialize(&link, buffer, LINK_CHARS);
-    TextAppendAscii(&link, "\\DosDevices\\");
-    TextAppendChar(&link, Letter);
-    TextAppendChar(&link, ':');
     RtlZeroMemory(&in, sizeof(in));
     in.Point.SymbolicLinkNameOffset = sizeof(in.Point);
-    in.Point.SymbolicLinkNameLength = (USHORT)(link.Length * sizeof(WCHAR));
+    in.Point.SymbolicLinkNameLength = link.Length;
     in.Point.DeviceNameOffset = (USHORT)(sizeof(in.Point) + in.Point.SymbolicLinkNameLength);
     in.Point.DeviceNameLength = DeviceName->Length;
     RtlCopyMemory(in.Names, buffer, in.Point.SymbolicLinkNameLength);
@@ -123,41 +119,75 @@ MountMgrNextLetter(PCUNICODE_STRING DeviceName, PWCHAR Letter)
     return status;
 }
 
+/* One triple of the three, the others empty. Retries with more room, since nothing is deleted that was not answered. */
 static NTSTATUS
-DeleteOnce(PCUNICODE_STRING LinkName)
+DeleteOnce(const MOUNTMGR_MOUNT_POINT *Point, const void *Key, USHORT KeyBytes)
 {
     struct
     {
         MOUNTMGR_MOUNT_POINT Point;
-        WCHAR Name[PLATTER_DEVICE_NAME_CHARS];
+        UCHAR Key[PLATTER_DEVICE_NAME_CHARS * sizeof(WCHAR)];
     } in;
-    PVOID out;
-    NTSTATUS status;
+    NTSTATUS status = STATUS_BUFFER_OVERFLOW;
+    ULONG room = POINTS_BYTES;
 
-    if (LinkName->Length > sizeof(in.Name))
+    if (KeyBytes > sizeof(in.Key))
         return STATUS_NAME_TOO_LONG;
-    out = PoolAllocate(POINTS_BYTES, POOL_MOUNTMGR);
-    if (out == NULL)
-        return STATUS_INSUFFICIENT_RESOURCES;
     RtlZeroMemory(&in, sizeof(in));
-    in.Point.SymbolicLinkNameOffset = sizeof(in.Point);
-    in.Point.SymbolicLinkNameLength = LinkName->Length;
-    RtlCopyMemory(in.Name, LinkName->Buffer, LinkName->Length);
-    status = Send(IOCTL_MOUNTMGR_DELETE_POINTS, &in, (ULONG)sizeof(in.Point) + LinkName->Length, out, POINTS_BYTES);
-    PoolFree(out, POOL_MOUNTMGR);
+    in.Point = *Point;
+    RtlCopyMemory(in.Key, Key, KeyBytes);
+    while (status == STATUS_BUFFER_OVERFLOW && room <= POINTS_BYTES_MAX)
+    {
+        PVOID out = PoolAllocate(room, POOL_MOUNTMGR);
+
+        if (out == NULL)
+            return STATUS_INSUFFICIENT_RESOURCES;
+        status = Send(IOCTL_MOUNTMGR_DELETE_POINTS, &in, (ULONG)sizeof(in.Point) + KeyBytes, out, room);
+        PoolFree(out, POOL_MOUNTMGR);
+        room *= 4;
+    }
     return status;
 }
 
 /* A letter that is not taken back would point to nothing until the next boot, so a want of memory is waited out. */
-NTSTATUS
-MountMgrDeleteLink(PCUNICODE_STRING LinkName)
+static NTSTATUS
+DeletePoints(const MOUNTMGR_MOUNT_POINT *Point, const void *Key, USHORT KeyBytes)
 {
     LARGE_INTEGER pause;
     NTSTATUS status;
     ULONG tries = 0;
 
     pause.QuadPart = -(LONGLONG)DELETE_PAUSE_MS * 10000;
-    while ((status = DeleteOnce(LinkName)) == STATUS_INSUFFICIENT_RESOURCES && ++tries < DELETE_TRIES)
+    while ((status = DeleteOnce(Point, Key, KeyBytes)) == STATUS_INSUFFICIENT_RESOURCES && ++tries < DELETE_TRIES)
         KeDelayExecutionThread(KernelMode, FALSE, &pause);
     return status;
+}
+
+NTSTATUS
+MountMgrDeleteLink(PCUNICODE_STRING LinkName)
+{
+    MOUNTMGR_MOUNT_POINT point;
+
+    RtlZeroMemory(&point, sizeof(point));
+    point.SymbolicLinkNameOffset = sizeof(point);
+    point.SymbolicLinkNameLength = LinkName->Length;
+    return DeletePoints(&point, LinkName->Buffer, LinkName->Length);
+}
+
+NTSTATUS
+MountMgrForget(PCUNICODE_STRING DeviceName, const void *UniqueId, USHORT UniqueIdBytes)
+{
+    MOUNTMGR_MOUNT_POINT point;
+    NTSTATUS status;
+
+    RtlZeroMemory(&point, sizeof(point));
+    point.UniqueIdOffset = sizeof(point);
+    point.UniqueIdLength = UniqueIdBytes;
+    status = DeletePoints(&point, UniqueId, UniqueIdBytes);
+    if (NT_SUCCESS(status))
+        return status;
+    RtlZeroMemory(&point, sizeof(point));
+    point.DeviceNameOffset = sizeof(point);
+    point.DeviceNameLength = DeviceName->Length;
+    return DeletePoints(&point, DeviceName->Buffer, DeviceName->Length);
 }

@@ -30,8 +30,22 @@ _IRQL_requires_max_(PASSIVE_LEVEL)
 _Must_inspect_result_
 NTSTATUS MountMgrNextLetter(_In_ PCUNICODE_STRING DeviceName, _Out_ PWCHAR Letter);
 
-/* IOCTL_MOUNTMGR_DELETE_POINTS by symbolic link name; by device or unique id it would ignore the next arrival of it. */
+/*
+ * IOCTL_MOUNTMGR_DELETE_POINTS of one name. For a letter the Mount Manager then notes that the volume wants none, until
+ * it is given one by CREATE_POINT: for changing a letter only.
+ */
 _IRQL_requires_max_(PASSIVE_LEVEL)
 NTSTATUS MountMgrDeleteLink(_In_ PCUNICODE_STRING LinkName);
+
+/*
+ * The same of all names of the volume, links and values of MountedDevices, "no letter" notes among them. By unique id;
+ * where the Mount Manager has another for this device (a driver that was loaded before used the device's name), by that
+ * name. Neither can be another volume's, unlike a letter that somebody says it has. Source: IOCTL_MOUNTMGR_DELETE_POINTS
+ * and IOCTL_MOUNTMGR_QUERY_POINTS, WDK.
+ */
+_IRQL_requires_max_(PASSIVE_LEVEL)
+NTSTATUS MountMgrForget(_In_ PCUNICODE_STRING DeviceName,
+                        _In_reads_bytes_(UniqueIdBytes) const void *UniqueId,
+                        _In_ USHORT UniqueIdBytes);
 
 #endif

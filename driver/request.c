@@ -90,6 +90,7 @@ RequestDescribe(PIRP Irp, PREQUEST Request)
         Request->Remaining = stack->Parameters.Write.Length - progress;
         break;
     case IRP_MJ_FLUSH_BUFFERS:
+    case IRP_MJ_SHUTDOWN:
         Request->Op = PLATTER_OP_FLUSH;
         break;
     default:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "secure.h"
 #include "pool.h"
+#include "registry.h"
 #include "sddl.h"
 #include "text.h"
 #include "trace.h"
@@ -8,48 +9,19 @@
 #define KEY_CHARS 128u
 #define DESCRIPTOR_BYTES_MAX 4096u /* of an override; ours are a few hundred */
 
-static void
-AppendHex(PTEXT Text, ULONGLONG Number, ULONG Digits)
-{
-    while (Digits-- != 0)
-        TextAppendChar(Text, (WCHAR) "0123456789abcdef"[(Number >> (4u * Digits)) & 0xfu]);
-}
-
-static void
-AppendGuid(PTEXT Text, const GUID *Guid)
-{
-    ULONG i;
-
-    TextAppendChar(Text, '{');
-    AppendHex(Text, Guid->Data1, 8);
-    TextAppendChar(Text, '-');
-    AppendHex(Text, Guid->Data2, 4);
-    TextAppendChar(Text, '-');
-    AppendHex(Text, Guid->Data3, 4);
-    for (i = 0; i < sizeof(Guid->Data4); i++)
-    {
-        if (i == 0 || i == 2)
-            TextAppendChar(Text, '-');
-        AppendHex(Text, Guid->Data4[i], 2);
-    }
-    TextAppendChar(Text, '}');
-}
-
 static NTSTATUS
 OpenClassKey(const GUID *Class, PHANDLE Key)
 {
     WCHAR buffer[KEY_CHARS];
-    OBJECT_ATTRIBUTES attributes;
     UNICODE_STRING name;
     TEXT text;
 
     TextInitialize(&text, buffer, KEY_CHARS);
     TextAppendAscii(&text, "\\Registry\\Machine\\System\\CurrentControlSet\\Control\\Class\\");
-    AppendGuid(&text, Class);
+    TextAppendGuid(&text, Class);
     TextAppendAscii(&text, "\\Properties");
     name = TextString(&text);
-    InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE | OBJ_KERNEL_HANDLE, NULL, NULL);
-    return ZwOpenKey(Key, KEY_READ, &attributes);
+    return RegistryOpen(&name, KEY_QUERY_VALUE, Key);
 }
 
 /* The administrator's descriptor for the class, to be freed; *Descriptor NULL: there is none. */

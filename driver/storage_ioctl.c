@@ -45,12 +45,36 @@ IoctlAnswerMediaRemoval(PVOLUME Volume, PIOCTL_CALL Call)
     return STATUS_SUCCESS;
 }
 
+/*
+ * A file system that is mounted and has not been locked may have open files, and data that it has not written. Whoever
+ * ejects locks and dismounts first, as Explorer does. Nothing of the kind can be lost on what is only read, and the raw
+ * file system keeps nothing.
+ */
+static BOOLEAN
+FileSystemIsInUse(PVOLUME Volume)
+{
+    BOOLEAN in_use = FALSE;
+    USHORT flags;
+    KIRQL irql;
+
+    if ((Volume->Shape.flags & PLATTER_VOLUME_READ_ONLY) != 0 || Volume->Device->Vpb == NULL) /* NULL: Wine */
+        return FALSE;
+    IoAcquireVpbSpinLock(&irql);
+    if (Volume->Device->Vpb != NULL)
+    {
+        flags = Volume->Device->Vpb->Flags;
+        in_use = (BOOLEAN)((flags & VPB_MOUNTED) != 0 && (flags & (VPB_LOCKED | VPB_RAW_MOUNT)) == 0);
+    }
+    IoReleaseVpbSpinLock(irql);
+    return in_use;
+}
+
 /* Explorer's "Eject". The IRP is completed at once; the removal is the work item's. */
-static NTSTATUS
-AnswerEject(PVOLUME Volume, PIOCTL_CALL Call)
+NTSTATUS
+IoctlAnswerEject(PVOLUME Volume, PIOCTL_CALL Call)
 {
     UNREFERENCED_PARAMETER(Call);
-    if (Volume->MediaLocks != 0)
+    if (Volume->MediaLocks != 0 || FileSystemIsInUse(Volume))
         return STATUS_DEVICE_BUSY;
     VolumeBeginRemove(Volume);
     return STATUS_SUCCESS;
@@ -233,7 +257,7 @@ static const IOCTL_ENTRY Entries[] = {
     {IOCTL_STORAGE_GET_HOTPLUG_INFO, IOCTL_FOR_ALL, 0, sizeof(STORAGE_HOTPLUG_INFO), AnswerHotplug},
     {IOCTL_STORAGE_MEDIA_REMOVAL, IOCTL_FOR_ALL, sizeof(PREVENT_MEDIA_REMOVAL), 0, IoctlAnswerMediaRemoval},
     {IOCTL_STORAGE_EJECTION_CONTROL, IOCTL_FOR_ALL, sizeof(PREVENT_MEDIA_REMOVAL), 0, IoctlAnswerMediaRemoval},
-    {IOCTL_STORAGE_EJECT_MEDIA, IOCTL_FOR_ALL, 0, 0, AnswerEject},
+    {IOCTL_STORAGE_EJECT_MEDIA, IOCTL_FOR_ALL, 0, 0, IoctlAnswerEject},
     {IOCTL_STORAGE_READ_CAPACITY, IOCTL_FOR_ALL, 0, sizeof(STORAGE_READ_CAPACITY), AnswerCapacity},
     {IOCTL_STORAGE_GET_MEDIA_TYPES, IOCTL_FOR_ALL, 0, sizeof(DISK_GEOMETRY), IoctlAnswerGeometry},
     {IOCTL_STORAGE_GET_MEDIA_TYPES_EX, IOCTL_FOR_ALL, 0, sizeof(GET_MEDIA_TYPES), AnswerMediaTypes},

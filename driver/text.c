@@ -67,6 +67,33 @@ TextAppendSid(PTEXT Text, PSID Sid)
     }
 }
 
+static void
+AppendHex(PTEXT Text, ULONGLONG Number, ULONG Digits)
+{
+    while (Digits-- != 0)
+        TextAppendChar(Text, (WCHAR) "0123456789abcdef"[(Number >> (4u * Digits)) & 0xfu]);
+}
+
+void
+TextAppendGuid(PTEXT Text, const GUID *Guid)
+{
+    ULONG i;
+
+    TextAppendChar(Text, '{');
+    AppendHex(Text, Guid->Data1, 8);
+    TextAppendChar(Text, '-');
+    AppendHex(Text, Guid->Data2, 4);
+    TextAppendChar(Text, '-');
+    AppendHex(Text, Guid->Data3, 4);
+    for (i = 0; i < sizeof(Guid->Data4); i++)
+    {
+        if (i == 0 || i == 2)
+            TextAppendChar(Text, '-');
+        AppendHex(Text, Guid->Data4[i], 2);
+    }
+    TextAppendChar(Text, '}');
+}
+
 UNICODE_STRING
 TextString(const TEXT *Text)
 {
@@ -76,4 +103,16 @@ TextString(const TEXT *Text)
     string.Length = (USHORT)(Text->Length * sizeof(WCHAR));
     string.MaximumLength = (USHORT)((Text->Length + 1) * sizeof(WCHAR));
     return string;
+}
+
+UNICODE_STRING
+TextLetterLink(PWCHAR Buffer, WCHAR Letter)
+{
+    TEXT text;
+
+    TextInitialize(&text, Buffer, TEXT_LETTER_LINK_CHARS);
+    TextAppendAscii(&text, "\\DosDevices\\");
+    TextAppendChar(&text, Letter);
+    TextAppendChar(&text, ':');
+    return TextString(&text);
 }

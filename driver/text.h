@@ -19,7 +19,13 @@ void TextAppendAscii(_Inout_ PTEXT Text, _In_z_ const char *Ascii);
 void TextAppendNumber(_Inout_ PTEXT Text, _In_ ULONGLONG Number); /* decimal */
 /* "S-1-5-..."; nothing if the SID is not valid. */
 void TextAppendSid(_Inout_ PTEXT Text, _In_ PSID Sid);
+/* {8-4-4-4-12}, lower case. */
+void TextAppendGuid(_Inout_ PTEXT Text, _In_ const GUID *Guid);
 /* A view of the text; valid as long as its buffer. */
 UNICODE_STRING TextString(_In_ const TEXT *Text);
+
+#define TEXT_LETTER_LINK_CHARS 16u
+/* \DosDevices\X:, the Mount Manager's name of a letter, in Buffer. */
+UNICODE_STRING TextLetterLink(_Out_writes_(TEXT_LETTER_LINK_CHARS) PWCHAR Buffer, _In_ WCHAR Letter);
 
 #endif

@@ -32,6 +32,8 @@ typedef enum _ANNOUNCE_STAGE
     ANNOUNCE_DONE,
 } ANNOUNCE_STAGE;
 
+#define VOLUME_HOLDERS 4u /* who holds a volume is told of that many; counted are all */
+
 struct _VOLUME
 {
     DEVICE_HEADER Header;  /* C; first: this is the device extension */
@@ -52,6 +54,7 @@ struct _VOLUME
     LIST_ENTRY Link;       /* L; Platter.Volumes, and once gone Platter.Ended */
     ULONG Work;            /* L; VOLUME_WORK_* to do */
     BOOLEAN WorkActive;    /* L; the work item is queued or runs */
+    BOOLEAN Claimed;       /* L; has its unique id for itself */
     BOOLEAN Reported;      /* L; belongs into the bus' relations */
     BOOLEAN PnpKnown;      /* L; the PnP manager has seen it there: its REMOVE decides when it may be deleted */
     BOOLEAN PnpStarted;    /* L; between START and REMOVE */
@@ -66,7 +69,6 @@ struct _VOLUME
     BOOLEAN StageTimedOut; /* L */
     WCHAR Letter;          /* L; that it has now, 0: none */
     ULONG Route;           /* L; enum platter_route, of the letter */
-    WCHAR VolumeName[GUID_STRING_CHARS + 11]; /* L; \??\Volume{...} that the Mount Manager gave, empty: none */
 
     volatile LONG State; /* I; enum platter_volume_state; REMOVING is for good */
 
@@ -74,10 +76,12 @@ struct _VOLUME
     const struct _ANNOUNCER *Announcer; /* W; NULL: not announced */
     UNICODE_STRING InterfaceName;       /* W */
     BOOLEAN InterfaceOn;                /* W */
+    ULONG TwinPolls;                    /* W; times it was looked whether the unique id is free */
 
-    volatile LONG InFlight;    /* I; requests waiting or with the provider */
-    volatile LONG OpenHandles; /* I */
-    volatile LONG MediaLocks;  /* I; MEDIA_REMOVAL prevents that stand */
+    volatile LONG InFlight;        /* I; requests waiting or with the provider */
+    volatile LONG OpenHandles;     /* I */
+    ULONG Holders[VOLUME_HOLDERS]; /* L; processes with the sectors open, 0: a free place */
+    volatile LONG MediaLocks;      /* I; MEDIA_REMOVAL prevents that stand */
     ULONGLONG ReadBytes, WrittenBytes, ReadRequests, WriteRequests, FailedRequests, LateAnswers; /* S */
 };
 

@@ -199,6 +199,7 @@ Delete(PVOLUME Volume)
     KeAcquireSpinLock(&Platter.Lock, &irql);
     RemoveEntryList(&Volume->Link);
     KeReleaseSpinLock(&Platter.Lock, irql);
+    AnnounceForget(Volume); /* an arrival that was under way may have written after the withdrawal */
     PoolFree(Volume->ProbeBuffer, POOL_VOLUME);
     RtlFreeUnicodeString(&Volume->InterfaceName);
     TRACE_INFO("volume %u deleted\n", (ULONG)Volume->Id);

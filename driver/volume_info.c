@@ -5,6 +5,7 @@
 void
 VolumeInfo(PVOLUME Volume, BOOLEAN MayRemove, struct platter_volume_info *Info)
 {
+    ULONG i;
     KIRQL irql;
 
     RtlZeroMemory(Info, sizeof(*Info));
@@ -25,6 +26,8 @@ VolumeInfo(PVOLUME Volume, BOOLEAN MayRemove, struct platter_volume_info *Info)
     if (MayRemove)
         RtlCopyMemory(Info->image_name, Volume->Shape.image_name, sizeof(Info->image_name));
     KeAcquireSpinLock(&Platter.Lock, &irql);
+    for (i = 0; i < VOLUME_HOLDERS && Info->holder_process_id == 0; i++)
+        Info->holder_process_id = Volume->Holders[i];
     Info->letter = Volume->Letter;
     Info->route = Volume->Letter != 0 ? Volume->Route : PLATTER_ROUTE_NONE;
     if (!Volume->Gone)

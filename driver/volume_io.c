@@ -5,8 +5,8 @@
 #include "session.h"
 #include "volume.h"
 
-/* In FsContext of an open file object: it counts in OpenHandles. */
-#define COUNTED ((PVOID)1)
+/* In FsContext of an open file object, which counts in OpenHandles: its place in Holders, or VOLUME_HOLDERS, plus one. */
+#define FILE_CONTEXT(place) ((PVOID)(ULONG_PTR)((place) + 1u))
 
 /*
  * Before the probe read has passed there is nothing to be opened or read; Wine ignores a refused open. A volume that is
@@ -21,6 +21,40 @@ IsServing(PVOLUME Volume)
     return (BOOLEAN)(state != PLATTER_STATE_CREATED && state != PLATTER_STATE_PROBING);
 }
 
+/* The place of a process that opens the sectors, not only asks for properties; Wine does not say which. */
+static ULONG
+NoteHolder(PVOLUME Volume, PIRP Irp)
+{
+    PIO_SECURITY_CONTEXT context = IoGetCurrentIrpStackLocation(Irp)->Parameters.Create.SecurityContext;
+    PEPROCESS process = IoGetRequestorProcess(Irp);
+    ULONG place = VOLUME_HOLDERS;
+    KIRQL irql;
+
+    if (process == NULL || Irp->RequestorMode == KernelMode ||
+        (context != NULL && (context->DesiredAccess & (FILE_READ_DATA | FILE_WRITE_DATA)) == 0))
+        return place;
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    for (place = 0; place < VOLUME_HOLDERS && Volume->Holders[place] != 0; place++)
+        ;
+    if (place < VOLUME_HOLDERS)
+        Volume->Holders[place] = (ULONG)(ULONG_PTR)PsGetProcessId(process);
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    return place;
+}
+
+static void
+ForgetHolder(PVOLUME Volume, PVOID FileContext)
+{
+    ULONG place = (ULONG)(ULONG_PTR)FileContext - 1u;
+    KIRQL irql;
+
+    if (place >= VOLUME_HOLDERS)
+        return;
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    Volume->Holders[place] = 0;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+}
+
 static NTSTATUS
 Open(PVOLUME Volume, PIRP Irp)
 {
@@ -30,7 +64,7 @@ Open(PVOLUME Volume, PIRP Irp)
         return CompleteIrp(Irp, STATUS_OBJECT_NAME_NOT_FOUND, 0);
     if (!IsServing(Volume))
         return CompleteIrp(Irp, STATUS_DEVICE_NOT_READY, 0);
-    file->FsContext = COUNTED;
+    file->FsContext = FILE_CONTEXT(NoteHolder(Volume, Irp));
     InterlockedIncrement(&Volume->OpenHandles);
     return CompleteIrp(Irp, STATUS_SUCCESS, FILE_OPENED);
 }
@@ -41,8 +75,9 @@ Close(PVOLUME Volume, PIRP Irp)
 {
     PFILE_OBJECT file = IoGetCurrentIrpStackLocation(Irp)->FileObject;
 
-    if (file != NULL && file->FsContext == COUNTED)
+    if (file != NULL && file->FsContext != NULL)
     {
+        ForgetHolder(Volume, file->FsContext);
         file->FsContext = NULL;
         InterlockedDecrement(&Volume->OpenHandles);
     }
@@ -89,6 +124,7 @@ Transfer(PVOLUME Volume, PIRP Irp, UCHAR Major)
     case IRP_MJ_WRITE:
         return RequestReadWrite(Volume, Irp);
     case IRP_MJ_FLUSH_BUFFERS:
+    case IRP_MJ_SHUTDOWN: /* by a file system, after its last write: disk.sys flushes on it, too */
         return RequestFlush(Volume, Irp);
     default:
         return IoctlDispatch(Volume, Irp);
@@ -111,6 +147,7 @@ VolumeIo(PVOLUME Volume, PIRP Irp)
     case IRP_MJ_READ:
     case IRP_MJ_WRITE:
     case IRP_MJ_FLUSH_BUFFERS:
+    case IRP_MJ_SHUTDOWN:
     case IRP_MJ_DEVICE_CONTROL:
         if (IsServing(Volume))
             return Transfer(Volume, Irp, major);
@@ -121,9 +158,6 @@ VolumeIo(PVOLUME Volume, PIRP Irp)
         break;
     case IRP_MJ_QUERY_VOLUME_INFORMATION:
         status = QueryInformation(Volume, Irp);
-        break;
-    case IRP_MJ_SHUTDOWN:
-        status = CompleteIrp(Irp, STATUS_SUCCESS, 0);
         break;
     default:
         status = CompleteIrp(Irp, STATUS_INVALID_DEVICE_REQUEST, 0);

@@ -77,7 +77,14 @@ struct platter_hello_out {
     uint32_t max_transfer;     /* bytes, PLATTER_MAX_TRANSFER of the driver */
     uint32_t max_batch;        /* PLATTER_MAX_BATCH of the driver */
     uint32_t volumes;          /* volumes there are now, of all handles */
-    uint32_t reserved;
+    uint32_t policy;           /* enum platter_policy: what the machine's administrator says of who asks */
+};
+
+/* Machine policy as it binds the caller of HELLO; docs/policy.md. VOLUME_CREATE reads it again. */
+enum platter_policy {
+    PLATTER_POLICY_NO_MOUNT = 1u << 0,            /* VOLUME_CREATE is refused */
+    PLATTER_POLICY_READ_ONLY = 1u << 1,           /* VOLUME_CREATE without READ_ONLY is refused */
+    PLATTER_POLICY_UNMOUNT_ON_SHUTDOWN = 1u << 2, /* providers unmount at log-off and shutdown; theirs to do */
 };
 
 /* Who gave the drive letter; see docs/architecture.md, "Three ways to a letter". */
@@ -176,7 +183,8 @@ struct platter_volume_info {
     uint16_t device_name[PLATTER_DEVICE_NAME_CHARS];
     uint16_t label[PLATTER_LABEL_CHARS];
     uint16_t image_name[PLATTER_IMAGE_NAME_CHARS]; /* empty unless the caller may remove the volume */
-    uint32_t reserved[2];
+    uint32_t holder_process_id; /* one that has the volume's sectors open, past its file system; 0: none is known */
+    uint32_t reserved;
 };
 
 /* ---- VOLUME_LIST: volumes by ascending id, as many as fit ------------------------------------------------------ */
@@ -299,6 +307,7 @@ PLATTER_ASSERT_AT(platter_hello_out, routes, 12);
 PLATTER_ASSERT_AT(platter_hello_out, max_transfer, 16);
 PLATTER_ASSERT_AT(platter_hello_out, max_batch, 20);
 PLATTER_ASSERT_AT(platter_hello_out, volumes, 24);
+PLATTER_ASSERT_AT(platter_hello_out, policy, 28);
 
 PLATTER_ASSERT_SIZE(platter_volume_create_in, 848);
 PLATTER_ASSERT_AT(platter_volume_create_in, partition_offset, 8);
@@ -350,6 +359,7 @@ PLATTER_ASSERT_AT(platter_volume_info, unique_id, 120);
 PLATTER_ASSERT_AT(platter_volume_info, device_name, 136);
 PLATTER_ASSERT_AT(platter_volume_info, label, 264);
 PLATTER_ASSERT_AT(platter_volume_info, image_name, 392);
+PLATTER_ASSERT_AT(platter_volume_info, holder_process_id, 912);
 
 PLATTER_ASSERT_SIZE(platter_volume_list_in, 8);
 PLATTER_ASSERT_SIZE(platter_volume_list_out, 8);

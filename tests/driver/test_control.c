@@ -58,7 +58,7 @@ static void hello_tells_both_versions(void **state)
     assert_int_equal(out.max_batch, PLATTER_MAX_BATCH);
     assert_int_equal(out.routes, PLATTER_ROUTE_BIT(PLATTER_ROUTE_PNP) | PLATTER_ROUTE_BIT(PLATTER_ROUTE_EXPLICIT));
     assert_int_equal(out.volumes, 0);
-    assert_int_equal(out.reserved, 0);
+    assert_int_equal(out.policy, PLATTER_POLICY_UNMOUNT_ON_SHUTDOWN);
     assert_int_not_equal(out.driver_version, 0);
     in.magic++;
     assert_status(STATUS_INVALID_PARAMETER,
@@ -351,7 +351,7 @@ static void list_gives_as_many_as_fit(void **state)
     assert_int_equal(list.infos[0].route, PLATTER_ROUTE_NONE);
     assert_memory_equal(list.infos[0].label, shape.label, sizeof(shape.label));
     assert_memory_equal(list.infos[0].image_name, shape.image_name, sizeof(shape.image_name));
-    assert_int_equal(list.infos[0].reserved[0] | list.infos[0].reserved[1], 0);
+    assert_int_equal(list.infos[0].reserved, 0);
     in.after_id = ~0ull;
     assert_status(STATUS_SUCCESS,
                   SimIoctl(Rig.User, control, PLATTER_IOCTL_VOLUME_LIST, &in, sizeof(in), &list, sizeof(list), &bytes));

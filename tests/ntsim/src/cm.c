@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Registry: values by full key path, as much as a driver reads at start. */
-#include "internal.h"
+/* Registry: values by full key path. A key is there while a value is below it, and these always. */
+#include "cm.h"
 #include <strings.h>
 
+static const char *const Standing[] = {"\\Registry\\Machine\\SYSTEM\\MountedDevices"};
+
 typedef struct _VALUE {
-    char Key[300], Name[128];
-    ULONG Type, Bytes;
-    UCHAR Data[512];
+    SIM_VALUE V; /* first */
     struct _VALUE *Next;
 } VALUE;
 
@@ -15,30 +15,38 @@ static VALUE *Values;
 static VALUE *Find(const char *key, const char *name)
 {
     for (VALUE *v = Values; v; v = v->Next)
-        if (!strcasecmp(v->Key, key) && !strcasecmp(v->Name, name))
+        if (!strcasecmp(v->V.Key, key) && !strcasecmp(v->V.Name, name))
             return v;
     return NULL;
 }
 
-static VOID Set(const char *key, const char *name, ULONG type, const void *data, ULONG bytes)
+const SIM_VALUE *SimCmAt(const char *Key, ULONG Index)
+{
+    for (VALUE *v = Values; v; v = v->Next)
+        if ((!Key || !strcasecmp(v->V.Key, Key)) && !Index--)
+            return &v->V;
+    return NULL;
+}
+
+VOID SimCmSet(const char *key, const char *name, ULONG type, const void *data, ULONG bytes)
 {
     VALUE *v = Find(key, name);
 
     if (!v) {
         v = calloc(1, sizeof(*v));
-        snprintf(v->Key, sizeof(v->Key), "%s", key);
-        snprintf(v->Name, sizeof(v->Name), "%s", name);
+        snprintf(v->V.Key, sizeof(v->V.Key), "%s", key);
+        snprintf(v->V.Name, sizeof(v->V.Name), "%s", name);
         v->Next = Values;
         Values = v;
     }
-    v->Type = type;
-    v->Bytes = bytes < sizeof(v->Data) ? bytes : (ULONG)sizeof(v->Data);
-    memcpy(v->Data, data, v->Bytes);
+    v->V.Type = type;
+    v->V.Bytes = bytes < sizeof(v->V.Data) ? bytes : (ULONG)sizeof(v->V.Data);
+    memcpy(v->V.Data, data, v->V.Bytes);
 }
 
 VOID SimRegistrySetDword(const char *Key, const char *Value, ULONG Data)
 {
-    Set(Key, Value, REG_DWORD, &Data, sizeof(Data));
+    SimCmSet(Key, Value, REG_DWORD, &Data, sizeof(Data));
 }
 
 VOID SimRegistrySetString(const char *Key, const char *Value, const char *Data)
@@ -46,19 +54,19 @@ VOID SimRegistrySetString(const char *Key, const char *Value, const char *Data)
     UNICODE_STRING wide;
 
     SimWiden(Data, &wide);
-    Set(Key, Value, REG_SZ, wide.Buffer, wide.MaximumLength);
+    SimCmSet(Key, Value, REG_SZ, wide.Buffer, wide.MaximumLength);
     free(wide.Buffer);
 }
 
 VOID SimRegistrySetBinary(const char *Key, const char *Value, const void *Data, ULONG Bytes)
 {
-    Set(Key, Value, REG_BINARY, Data, Bytes);
+    SimCmSet(Key, Value, REG_BINARY, Data, Bytes);
 }
 
 VOID SimRegistryDelete(const char *Key, const char *Value)
 {
     for (VALUE **link = &Values; *link; link = &(*link)->Next)
-        if (!strcasecmp((*link)->Key, Key) && !strcasecmp((*link)->Name, Value)) {
+        if (!strcasecmp((*link)->V.Key, Key) && !strcasecmp((*link)->V.Name, Value)) {
             VALUE *gone = *link;
             *link = gone->Next;
             free(gone);
@@ -66,11 +74,23 @@ VOID SimRegistryDelete(const char *Key, const char *Value)
         }
 }
 
+static BOOLEAN Exists(const char *path)
+{
+    size_t length = strlen(path);
+
+    for (size_t i = 0; i < sizeof(Standing) / sizeof(Standing[0]); i++)
+        if (!strcasecmp(Standing[i], path))
+            return TRUE;
+    for (VALUE *v = Values; v; v = v->Next)
+        if (!strncasecmp(v->V.Key, path, length) && (!v->V.Key[length] || v->V.Key[length] == '\\'))
+            return TRUE;
+    return FALSE;
+}
+
 /* The handle's object is the path itself. */
 NTSTATUS NTAPI ZwOpenKey(PHANDLE KeyHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
 {
     char *path;
-    PVOID body;
 
     SIM_ENTER(PASSIVE_LEVEL);
     if (ObjectAttributes->RootDirectory)
@@ -78,18 +98,29 @@ NTSTATUS NTAPI ZwOpenKey(PHANDLE KeyHandle, ACCESS_MASK DesiredAccess, POBJECT_A
     if (SIM_FAULT())
         return STATUS_INSUFFICIENT_RESOURCES;
     path = SimNarrow(ObjectAttributes->ObjectName);
-    for (VALUE *v = Values; v; v = v->Next)
-        if (!strncasecmp(v->Key, path, strlen(path)) && (!v->Key[strlen(path)] || v->Key[strlen(path)] == '\\')) {
-            body = path;
-            SimObInsert(SimTypeKey, body, free);
-            *KeyHandle = SimHandleCreate(ObjectAttributes->Attributes & OBJ_KERNEL_HANDLE ? Sim.SystemProcess
-                                                                                          : Sim.Current->Process,
-                                         body, DesiredAccess, TRUE);
-            SimObDereference(body);
-            return STATUS_SUCCESS;
-        }
-    free(path);
-    return STATUS_OBJECT_NAME_NOT_FOUND;
+    if (!Exists(path)) {
+        free(path);
+        return STATUS_OBJECT_NAME_NOT_FOUND;
+    }
+    SimObInsert(SimTypeKey, path, free);
+    *KeyHandle =
+        SimHandleCreate(ObjectAttributes->Attributes & OBJ_KERNEL_HANDLE ? Sim.SystemProcess : Sim.Current->Process,
+                        path, DesiredAccess, TRUE);
+    SimObDereference(path);
+    return STATUS_SUCCESS;
+}
+
+/* The path of a key's handle that has this access. */
+static NTSTATUS KeyPath(HANDLE handle, ACCESS_MASK access, const char **path)
+{
+    SIM_HANDLE *slot = SimHandleGet(SimHandleProcess(handle), handle);
+
+    if (!slot || SimObFind(slot->Body)->Type != SimTypeKey)
+        return STATUS_INVALID_HANDLE;
+    if ((slot->Access & access) != access)
+        return STATUS_ACCESS_DENIED;
+    *path = slot->Body;
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS NTAPI ZwQueryValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName, KEY_VALUE_INFORMATION_CLASS Class,
@@ -97,31 +128,109 @@ NTSTATUS NTAPI ZwQueryValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName, KEY_
 {
     KEY_VALUE_PARTIAL_INFORMATION *out = KeyValueInformation;
     ULONG header = (ULONG)offsetof(KEY_VALUE_PARTIAL_INFORMATION, Data);
-    SIM_HANDLE *slot;
+    const char *path;
     char *name;
     VALUE *v;
+    NTSTATUS status;
 
     SIM_ENTER(PASSIVE_LEVEL);
-    slot = SimHandleGet(SimHandleProcess(KeyHandle), KeyHandle);
-    if (!slot || SimObFind(slot->Body)->Type != SimTypeKey)
-        return STATUS_INVALID_HANDLE;
+    status = KeyPath(KeyHandle, KEY_QUERY_VALUE, &path);
+    if (!NT_SUCCESS(status))
+        return status;
     if (Class != KeyValuePartialInformation)
         SimBug("ZwQueryValueKey class %d is not modelled", (int)Class);
     if (SIM_FAULT())
         return STATUS_INSUFFICIENT_RESOURCES;
     name = SimNarrow(ValueName);
-    v = Find(slot->Body, name);
+    v = Find(path, name);
     free(name);
     if (!v)
         return STATUS_OBJECT_NAME_NOT_FOUND;
-    *ResultLength = header + v->Bytes;
+    *ResultLength = header + v->V.Bytes;
+    if (Length < header)
+        return STATUS_BUFFER_TOO_SMALL;
+    out->TitleIndex = 0;
+    out->Type = v->V.Type;
+    out->DataLength = v->V.Bytes;
+    memcpy(out->Data, v->V.Data, Length - header < v->V.Bytes ? Length - header : v->V.Bytes);
+    return Length < header + v->V.Bytes ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
+}
+
+NTSTATUS NTAPI ZwEnumerateValueKey(HANDLE KeyHandle, ULONG Index, KEY_VALUE_INFORMATION_CLASS Class,
+                                   PVOID KeyValueInformation, ULONG Length, PULONG ResultLength)
+{
+    KEY_VALUE_FULL_INFORMATION *out = KeyValueInformation;
+    ULONG header = (ULONG)offsetof(KEY_VALUE_FULL_INFORMATION, Name), name, need;
+    const SIM_VALUE *v;
+    const char *path;
+    NTSTATUS status;
+
+    SIM_ENTER(PASSIVE_LEVEL);
+    status = KeyPath(KeyHandle, KEY_QUERY_VALUE, &path);
+    if (!NT_SUCCESS(status))
+        return status;
+    if (Class != KeyValueFullInformation)
+        SimBug("ZwEnumerateValueKey class %d is not modelled", (int)Class);
+    if (SIM_FAULT())
+        return STATUS_INSUFFICIENT_RESOURCES;
+    v = SimCmAt(path, Index);
+    if (!v)
+        return STATUS_NO_MORE_ENTRIES;
+    name = (ULONG)strlen(v->Name) * sizeof(WCHAR);
+    need = header + name + v->Bytes;
+    *ResultLength = need;
     if (Length < header)
         return STATUS_BUFFER_TOO_SMALL;
     out->TitleIndex = 0;
     out->Type = v->Type;
+    out->DataOffset = header + name;
     out->DataLength = v->Bytes;
-    memcpy(out->Data, v->Data, Length - header < v->Bytes ? Length - header : v->Bytes);
-    return Length < header + v->Bytes ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
+    out->NameLength = name;
+    if (Length < need)
+        return STATUS_BUFFER_OVERFLOW;
+    for (ULONG i = 0; v->Name[i]; i++)
+        out->Name[i] = (WCHAR)(UCHAR)v->Name[i];
+    memcpy((UCHAR *)out + out->DataOffset, v->Data, v->Bytes);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS NTAPI ZwDeleteValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName)
+{
+    const char *path;
+    char *name;
+    NTSTATUS status;
+
+    SIM_ENTER(PASSIVE_LEVEL);
+    status = KeyPath(KeyHandle, KEY_SET_VALUE, &path);
+    if (!NT_SUCCESS(status))
+        return status;
+    if (SIM_FAULT())
+        return STATUS_INSUFFICIENT_RESOURCES;
+    name = SimNarrow(ValueName);
+    status = Find(path, name) ? STATUS_SUCCESS : STATUS_OBJECT_NAME_NOT_FOUND;
+    SimRegistryDelete(path, name);
+    free(name);
+    return status;
+}
+
+NTSTATUS NTAPI ZwSetValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName, ULONG TitleIndex, ULONG Type, PVOID Data,
+                             ULONG DataSize)
+{
+    const char *path;
+    char *name;
+    NTSTATUS status;
+
+    (void)TitleIndex;
+    SIM_ENTER(PASSIVE_LEVEL);
+    status = KeyPath(KeyHandle, KEY_SET_VALUE, &path);
+    if (!NT_SUCCESS(status))
+        return status;
+    if (SIM_FAULT())
+        return STATUS_INSUFFICIENT_RESOURCES;
+    name = SimNarrow(ValueName);
+    SimCmSet(path, name, Type, Data, DataSize);
+    free(name);
+    return STATUS_SUCCESS;
 }
 
 VOID SimCmStart(VOID)

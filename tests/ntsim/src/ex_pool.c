@@ -86,6 +86,18 @@ VOID NTAPI ExFreePool(PVOID P)
     ExFreePoolWithTag(P, 0);
 }
 
+ULONG SimPoolBlocks(VOID)
+{
+    size_t cursor = 0;
+    const void *key;
+    PVOID value;
+    ULONG count = 0;
+
+    while (SimMapNext(&Pool, &cursor, &key, &value))
+        count++;
+    return count;
+}
+
 /* At unload: what is left was leaked. */
 VOID SimPoolStop(VOID)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Driver and device objects, device stacks. */
 #include "internal.h"
+#include <ntsim/observe.h>
 
 static SIM_MAP Foreign; /* drivers under test */
 
@@ -150,8 +151,31 @@ static VOID DeviceDestroy(PVOID body)
     if (facts->Node)
         SimPnpDeviceDeleted(facts->Node);
     free(facts);
+    free(device->Vpb);
     SimVisibleFree(device->DeviceExtension);
     SimVisibleFree(device);
+}
+
+/* ---- What lies above a volume ---- */
+
+static KSPIN_LOCK VpbLock;
+
+VOID NTAPI IoAcquireVpbSpinLock(PKIRQL Irql)
+{
+    SIM_ENTER(DISPATCH_LEVEL);
+    *Irql = KeAcquireSpinLockRaiseToDpc(&VpbLock);
+}
+
+VOID NTAPI IoReleaseVpbSpinLock(KIRQL Irql)
+{
+    KeReleaseSpinLock(&VpbLock, Irql);
+}
+
+VOID SimVolumeFileSystem(PDEVICE_OBJECT Device, USHORT Flags)
+{
+    if (!Device->Vpb)
+        Device->Vpb = calloc(1, sizeof(*Device->Vpb));
+    Device->Vpb->Flags = Flags;
 }
 
 NTSTATUS SimDeviceCreate(PDRIVER_OBJECT Driver, ULONG ExtensionBytes, const char *Name, DEVICE_TYPE Type,

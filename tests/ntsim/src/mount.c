@@ -5,16 +5,17 @@
  * pages of the WDK documentation.
  */
 #include "mount.h"
+#include "cm.h"
+#include <ntsim/observe.h>
 #include <strings.h>
 
 MOUNT_VOLUME *MountVolumes;
 BOOLEAN MountNoAutoMount;
 /* Attribute bits of a GPT basic data partition, "PARTITION_INFORMATION_GPT" (WDK). */
 #define NO_DRIVE_LETTER 0x8000000000000000ull
-static MOUNT_VALUE *Store;
 static PSIM_THREAD Owner;
 static KEVENT LockFree;
-static char Trace[8192];
+static char Trace[8192], Transcript[16384];
 
 VOID MountLock(VOID)
 {
@@ -55,41 +56,29 @@ MOUNT_VOLUME *MountFind(const char *device)
 
 /* ---- MountedDevices --------------------------------------------------------------------------------------------------------- */
 
-static BOOLEAN SameId(const MOUNT_VALUE *value, const UCHAR *id, USHORT bytes)
+/* One value a name, its data the unique id; "#{...}" says "no letter" for an id. */
+#define STORE "\\Registry\\Machine\\SYSTEM\\MountedDevices"
+
+static BOOLEAN SameId(const SIM_VALUE *value, const UCHAR *id, USHORT bytes)
 {
-    return value->IdBytes == bytes && !memcmp(value->Id, id, bytes);
+    return value->Bytes == bytes && !memcmp(value->Data, id, bytes);
 }
 
 static VOID StoreSet(const char *name, const UCHAR *id, USHORT bytes)
 {
-    MOUNT_VALUE *value;
-
-    for (value = Store; value && strcasecmp(value->Name, name); value = value->Next)
-        ;
-    if (!value) {
-        value = calloc(1, sizeof(*value));
-        snprintf(value->Name, sizeof(value->Name), "%s", name);
-        value->Next = Store;
-        Store = value;
-    }
-    memcpy(value->Id, id, bytes);
-    value->IdBytes = bytes;
+    SimCmSet(STORE, name, REG_BINARY, id, bytes);
 }
 
 VOID MountStoreDelete(const char *name)
 {
-    for (MOUNT_VALUE **at = &Store; *at; at = &(*at)->Next)
-        if (!strcasecmp((*at)->Name, name)) {
-            MOUNT_VALUE *gone = *at;
-            *at = gone->Next;
-            free(gone);
-            return;
-        }
+    SimRegistryDelete(STORE, name);
 }
 
-static MOUNT_VALUE *NoLetter(const UCHAR *id, USHORT bytes)
+static const SIM_VALUE *NoLetter(const UCHAR *id, USHORT bytes)
 {
-    for (MOUNT_VALUE *value = Store; value; value = value->Next)
+    const SIM_VALUE *value;
+
+    for (ULONG i = 0; (value = SimCmAt(STORE, i)); i++)
         if (value->Name[0] == '#' && SameId(value, id, bytes))
             return value;
     return NULL;
@@ -103,7 +92,7 @@ static VOID NewGuid(char *out, size_t bytes, const char *prefix)
 
 VOID MountStoreNoLetter(const MOUNT_VOLUME *volume, BOOLEAN set)
 {
-    MOUNT_VALUE *held = NoLetter(volume->Id, volume->IdBytes);
+    const SIM_VALUE *held = NoLetter(volume->Id, volume->IdBytes);
     char name[80];
 
     if (set && !held) {
@@ -112,6 +101,11 @@ VOID MountStoreNoLetter(const MOUNT_VOLUME *volume, BOOLEAN set)
     } else if (!set && held) {
         MountStoreDelete(held->Name);
     }
+}
+
+BOOLEAN MountStoreHasNoLetter(const MOUNT_VOLUME *volume)
+{
+    return NoLetter(volume->Id, volume->IdBytes) != NULL;
 }
 
 /* ---- Asking a volume -------------------------------------------------------------------------------------------------------- */
@@ -126,6 +120,9 @@ static NTSTATUS Ask(PFILE_OBJECT file, ULONG code, const void *in, ULONG inbytes
 
     if (used + 10 < sizeof(Trace))
         snprintf(Trace + used, sizeof(Trace) - used, "%s%x", used ? " " : "", code);
+    used = strlen(Transcript);
+    snprintf(Transcript + used, sizeof(Transcript) - used, "%06x %u -> %x %u\n", code, outbytes, (ULONG)status,
+             (ULONG)got);
     if (information)
         *information = got;
     return status;
@@ -315,16 +312,20 @@ static NTSTATUS Question(MOUNT_VOLUME *volume, PFILE_OBJECT file, BOOLEAN *gptle
 /* Names the store has for this id: its letter beats the suggested one [P, "Letter rule"]. */
 static VOID FromStore(MOUNT_VOLUME *volume, BOOLEAN *haveletter, BOOLEAN *havename)
 {
-    MOUNT_VALUE *next;
+    const SIM_VALUE *value;
+    char names[32][64];
+    ULONG count = 0;
 
-    for (MOUNT_VALUE *value = Store; value; value = next) {
-        BOOLEAN letter = MountIsLetter(value->Name);
-        next = value->Next;
-        if (value->Name[0] == '#' || !SameId(value, volume->Id, volume->IdBytes) || (letter && *haveletter))
+    for (ULONG i = 0; (value = SimCmAt(STORE, i)) && count < 32; i++)
+        if (value->Name[0] != '#' && SameId(value, volume->Id, volume->IdBytes))
+            snprintf(names[count++], sizeof(names[0]), "%.63s", value->Name);
+    for (ULONG i = 0; i < count; i++) {
+        BOOLEAN letter = MountIsLetter(names[i]);
+        if (letter && *haveletter)
             continue;
-        if (!NT_SUCCESS(MountLinkAdd(volume, value->Name))) {
+        if (!NT_SUCCESS(MountLinkAdd(volume, names[i]))) {
             if (letter)
-                MountStoreDelete(value->Name); /* somebody else has it now */
+                MountStoreDelete(names[i]); /* somebody else has it now */
             continue;
         }
         *haveletter |= letter;
@@ -454,7 +455,7 @@ ULONG SimMountStoreValues(VOID)
 {
     ULONG count = 0;
 
-    for (MOUNT_VALUE *v = Store; v; v = v->Next)
+    while (SimCmAt(STORE, count))
         count++;
     return count;
 }
@@ -474,8 +475,10 @@ VOID SimMountRemember(char Letter, const void *UniqueId, USHORT Bytes)
 
 BOOLEAN SimMountRemembers(char Letter)
 {
-    for (MOUNT_VALUE *v = Store; v; v = v->Next)
-        if (MountIsLetter(v->Name) && v->Name[12] == Letter)
+    const SIM_VALUE *value;
+
+    for (ULONG i = 0; (value = SimCmAt(STORE, i)); i++)
+        if (MountIsLetter(value->Name) && value->Name[12] == Letter)
             return TRUE;
     return FALSE;
 }
@@ -494,12 +497,21 @@ const char *SimMountTrace(VOID)
     return copy;
 }
 
+const char *SimMountTranscript(VOID)
+{
+    static char copy[sizeof(Transcript)];
+
+    strcpy(copy, Transcript);
+    Transcript[0] = 0;
+    return copy;
+}
+
 VOID SimMountStoreStart(VOID)
 {
     MountVolumes = NULL;
     Owner = NULL;
     MountNoAutoMount = Sim.Options.NoAutoMount;
-    Trace[0] = 0;
+    Trace[0] = Transcript[0] = 0;
     SimEventInit(&LockFree, SynchronizationEvent);
 }
 
@@ -513,6 +525,4 @@ VOID SimMountStoreStop(VOID)
         MountVolumes = volume->Next;
         FreeVolume(volume);
     }
-    while (Store)
-        MountStoreDelete(Store->Name);
 }

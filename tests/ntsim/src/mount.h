@@ -26,14 +26,6 @@ typedef struct _MOUNT_VOLUME {
     struct _MOUNT_VOLUME *Next;
 } MOUNT_VOLUME;
 
-/* A value of MountedDevices: a name, or "#..." that says "no letter", for a unique id. */
-typedef struct _MOUNT_VALUE {
-    char Name[80];
-    UCHAR Id[256];
-    USHORT IdBytes;
-    struct _MOUNT_VALUE *Next;
-} MOUNT_VALUE;
-
 extern MOUNT_VOLUME *MountVolumes;
 extern BOOLEAN MountNoAutoMount;
 
@@ -46,6 +38,7 @@ NTSTATUS MountQueryName(const char *name, char *device, size_t bytes); /* asks t
 NTSTATUS MountLinkAdd(MOUNT_VOLUME *volume, const char *name);         /* link, store, LINK_CREATED; lock held */
 VOID MountLinkRemove(MOUNT_VOLUME *volume, const char *name);          /* all three undone; lock held */
 VOID MountStoreNoLetter(const MOUNT_VOLUME *volume, BOOLEAN set);
+BOOLEAN MountStoreHasNoLetter(const MOUNT_VOLUME *volume);
 VOID MountStoreDelete(const char *name);
 NTSTATUS MountArrive(const char *symbolic, BOOLEAN manual);
 char MountNewLetter(MOUNT_VOLUME *volume); /* suggested first, then C to Z; 0: none free */

@@ -208,11 +208,12 @@ static NTSTATUS NextLetter(const UCHAR *in, ULONG bytes, UCHAR *out, ULONG room,
         return STATUS_OBJECT_NAME_NOT_FOUND;
     answer->DriveLetterWasAssigned = FALSE;
     answer->CurrentDriveLetter = (UCHAR)MountVolumeLetter(volume);
-    if (!answer->CurrentDriveLetter) {
+    /* Not to one that is noted as wanting none; and it is noted of one for which there is none. [P], NextDriveLetter. */
+    if (!answer->CurrentDriveLetter && !MountStoreHasNoLetter(volume)) {
         answer->CurrentDriveLetter = (UCHAR)MountNewLetter(volume);
         answer->DriveLetterWasAssigned = answer->CurrentDriveLetter != 0;
-        if (answer->DriveLetterWasAssigned)
-            MountStoreNoLetter(volume, FALSE);
+        if (!answer->DriveLetterWasAssigned)
+            MountStoreNoLetter(volume, TRUE);
     }
     *information = sizeof(*answer);
     return STATUS_SUCCESS;

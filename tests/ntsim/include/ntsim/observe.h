@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* What a test looks at to see that nothing has been left, and what it puts above a volume. */
+#ifndef NTSIM_OBSERVE_H
+#define NTSIM_OBSERVE_H
+
+#include <ntsim/ntsim.h>
+
+/*
+ * The machine as text, to be compared and freed: every name of the object manager, every registry value, the Mount
+ * Manager's volumes, interfaces, devices, and the driver's pool blocks.
+ */
+char *SimSnapshot(VOID);
+
+/* The VPB of a volume as a file system leaves it: VPB_MOUNTED, VPB_LOCKED; 0: none is mounted. */
+VOID SimVolumeFileSystem(PDEVICE_OBJECT Device, USHORT Flags);
+
+/* What a volume was asked by the Mount Manager, one line each: code, bytes of output room, status, bytes answered.
+ * Cleared by reading. */
+const char *SimMountTranscript(VOID);
+
+#endif
