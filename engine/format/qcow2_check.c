@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* QCOW2: counts who uses each cluster of the file and compares with the refcounts. */
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "findings.h"
 #include "qcow2.h"
 
 #define MAX_CLUSTERS (1ull << 28) /* half a GiB of counters; a file of 16 TiB with clusters of 64 KiB */
@@ -11,26 +11,8 @@ struct check {
     struct qcow2 *q;
     uint16_t *users; /* saturating */
     uint64_t clusters;
-    platter_finding_fn *finding;
-    void *context;
-    struct platter_verify_report *report;
+    struct platter_findings *findings;
 };
-
-static void PLATTER_PRINTF(4, 5) found(struct check *check, bool fatal, uint64_t at, const char *format, ...)
-{
-    struct platter_error error;
-    char text[256];
-    va_list arguments;
-
-    va_start(arguments, format);
-    if (vsnprintf(text, sizeof(text), format, arguments) < 0)
-        text[0] = '\0';
-    va_end(arguments);
-    (void)platter_error_set(&error, PLATTER_E_FORMAT, check->q->file->name, at, "%s", text);
-    *(fatal ? &check->report->errors : &check->report->warnings) += 1;
-    if (check->finding)
-        check->finding(check->context, fatal, &error);
-}
 
 /* Counts `length` bytes of the file as used once more. False: they are not all inside the file. */
 static bool use(struct check *check, uint64_t at, uint64_t length)
@@ -58,17 +40,18 @@ static void check_entry(struct check *check, const uint8_t *raw, uint64_t where,
 
         host = word & ((1ull << bits) - 1) & ~511ull;
         if (!use(check, host, (sectors + 1) * 512))
-            found(check, true, where, "the compressed cluster of disk byte %llu lies outside the file",
-                  (unsigned long long)guest);
+            platter_found(check->findings, check->q->file->name, true, where,
+                          "the compressed cluster of disk byte %llu lies outside the file", (unsigned long long)guest);
         return;
     }
     if (host == 0 || q->data != q->file)
         return;
     if (host & (q->cluster_size - 1))
-        found(check, true, where, "the cluster of disk byte %llu does not begin where a cluster can",
-              (unsigned long long)guest);
+        platter_found(check->findings, check->q->file->name, true, where,
+                      "the cluster of disk byte %llu does not begin where a cluster can", (unsigned long long)guest);
     else if (!use(check, host, q->cluster_size))
-        found(check, true, where, "the cluster of disk byte %llu lies outside the file", (unsigned long long)guest);
+        platter_found(check->findings, check->q->file->name, true, where,
+                      "the cluster of disk byte %llu lies outside the file", (unsigned long long)guest);
 }
 
 static enum platter_result check_l1(struct check *check, uint64_t offset, uint32_t entries, struct platter_error *err)
@@ -80,7 +63,7 @@ static enum platter_result check_l1(struct check *check, uint64_t offset, uint32
     if (!table)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, q->file->name, PLATTER_NO_OFFSET, "out of memory");
     if (!use(check, offset, (uint64_t)entries * 8)) {
-        found(check, true, offset, "an L1 table lies outside the file");
+        platter_found(check->findings, check->q->file->name, true, offset, "an L1 table lies outside the file");
         goto out;
     }
     for (uint32_t i = 0; i < entries && result == PLATTER_OK; i++) {
@@ -92,8 +75,8 @@ static enum platter_result check_l1(struct check *check, uint64_t offset, uint32
         if (at == 0)
             continue;
         if ((at & (q->cluster_size - 1)) || !use(check, at, q->cluster_size)) {
-            found(check, true, offset + i * 8ull, "an L2 table is said to be at byte %llu, where none can be",
-                  (unsigned long long)at);
+            platter_found(check->findings, check->q->file->name, true, offset + i * 8ull,
+                          "an L2 table is said to be at byte %llu, where none can be", (unsigned long long)at);
             continue;
         }
         result = platter_block_read(q->file, table, (size_t)q->cluster_size, at, err);
@@ -116,11 +99,13 @@ static void compare(struct check *check, const uint8_t *block, uint64_t first, u
         uint64_t at = i << check->q->header.cluster_bits;
 
         if (stored < check->users[i] && check->users[i] != UINT16_MAX)
-            found(check, true, at, "a cluster is used %u times, but its refcount is %llu", check->users[i],
-                  (unsigned long long)stored);
+            platter_found(check->findings, check->q->file->name, true, at,
+                          "a cluster is used %u times, but its refcount is %llu", check->users[i],
+                          (unsigned long long)stored);
         else if (stored > check->users[i])
-            found(check, false, at, "a cluster is used %u times, but its refcount is %llu: it is lost room",
-                  check->users[i], (unsigned long long)stored);
+            platter_found(check->findings, check->q->file->name, false, at,
+                          "a cluster is used %u times, but its refcount is %llu: it is lost room", check->users[i],
+                          (unsigned long long)stored);
     }
 }
 
@@ -142,7 +127,8 @@ static enum platter_result check_refcounts(struct check *check, struct platter_e
         uint64_t at = platter_be64(table + i * 8) & ~511ull;
 
         if (at && ((at & (q->cluster_size - 1)) || !use(check, at, q->cluster_size)))
-            found(check, true, q->header.reftable_offset + i * 8, "a refcount block lies outside the file");
+            platter_found(check->findings, check->q->file->name, true, q->header.reftable_offset + i * 8,
+                          "a refcount block lies outside the file");
     }
     for (uint64_t i = 0; i * per_block < check->clusters && result == PLATTER_OK; i++) {
         uint64_t at = i < entries ? platter_be64(table + i * 8) & ~511ull : 0;
@@ -166,16 +152,16 @@ enum platter_result platter_qcow2_verify(struct platter_block *disk, platter_fin
 {
     struct qcow2 *q = (struct qcow2 *)disk;
     uint64_t size = platter_block_size(q->file);
+    struct platter_findings findings = {.function = finding, .context = context, .report = report};
     struct check check = {.q = q,
-                          .finding = finding,
-                          .context = context,
-                          .report = report,
+                          .findings = &findings,
                           .clusters = (size >> q->header.cluster_bits) + ((size & (q->cluster_size - 1)) != 0)};
     enum platter_result result;
 
     (void)progress; /* the tables are small beside the data, whose reading shows it */
     if (check.clusters > MAX_CLUSTERS) {
-        found(&check, false, PLATTER_NO_OFFSET, "the file is too large for its refcounts to be compared");
+        platter_found(&findings, q->file->name, false, PLATTER_NO_OFFSET,
+                      "the file is too large for its refcounts to be compared");
         return PLATTER_OK;
     }
     check.users = calloc((size_t)check.clusters, sizeof(*check.users));
@@ -183,12 +169,12 @@ enum platter_result platter_qcow2_verify(struct platter_block *disk, platter_fin
         return platter_error_set(err, PLATTER_E_NO_MEMORY, q->file->name, PLATTER_NO_OFFSET, "out of memory");
     if (!use(&check, 0, 1) ||
         !use(&check, q->header.reftable_offset, (uint64_t)q->header.reftable_clusters << q->header.cluster_bits))
-        found(&check, true, 48, "the refcount table lies outside the file");
+        platter_found(&findings, q->file->name, true, 48, "the refcount table lies outside the file");
     result = check_l1(&check, q->header.l1_offset, q->header.l1_entries, err);
     for (uint32_t i = 0; i < q->header.snapshot_count && result == PLATTER_OK; i++)
         result = check_l1(&check, q->snapshots[i].l1_offset, q->snapshots[i].l1_entries, err);
     if (q->header.snapshot_count && !use(&check, q->header.snapshots_offset, q->snapshots_length))
-        found(&check, true, 64, "the list of snapshots lies outside the file");
+        platter_found(&findings, q->file->name, true, 64, "the list of snapshots lies outside the file");
     if (result == PLATTER_OK)
         result = check_refcounts(&check, err);
     free(check.users);

@@ -95,16 +95,14 @@ static void vdi_free(struct vdi *v)
     free(v->used);
     free(v->dirty_pages);
     platter_page_table_close(&v->map);
-    platter_block_unref(v->parent);
-    platter_block_unref(v->file);
-    platter_mutex_destroy(&v->change);
+    platter_mapped_free(&v->m);
     free(v);
 }
 
 static void vdi_close(struct platter_block *base)
 {
     /* Who wanted to know whether his last writes arrived has flushed; the others still get them written. */
-    if (((struct vdi *)base)->writable)
+    if (((struct platter_mapped *)base)->writable)
         (void)platter_vdi_flush(base, NULL);
     vdi_free((struct vdi *)base);
 }
@@ -112,11 +110,11 @@ static void vdi_close(struct platter_block *base)
 static const struct platter_block_ops vdi_ops = {
     .layer = "VDI",
     .close = vdi_close,
-    .read = platter_vdi_read,
-    .write = platter_vdi_write,
+    .read = platter_mapped_read,
+    .write = platter_mapped_write,
     .flush = platter_vdi_flush,
-    .discard = platter_vdi_discard,
-    .map = platter_vdi_map,
+    .discard = platter_mapped_discard,
+    .map = platter_mapped_map,
 };
 
 static void add_details(const struct vdi_header *header, struct platter_detail_list *details)
@@ -144,8 +142,7 @@ static enum platter_result vdi_open(struct platter_block *file, const struct pla
 
     if (!v)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, request->path, PLATTER_NO_OFFSET, "out of memory");
-    platter_mutex_init(&v->change);
-    v->file = platter_block_ref(file);
+    platter_mapped_init(&v->m, &platter_vdi_mapped_ops, file);
     if ((result = platter_vdi_header_read(file, &v->header, err)) || (result = header_check(file, &v->header, err)))
         goto fail;
     while (1u << v->block_bits < v->header.block_size)
@@ -160,16 +157,16 @@ static enum platter_result vdi_open(struct platter_block *file, const struct pla
     if (request->options->flags & PLATTER_OPEN_WRITABLE) {
         if ((result = platter_vdi_write_prepare(v, err)))
             goto fail;
-        v->writable = true;
+        v->m.writable = true;
         caps |= PLATTER_CAP_WRITE | (file->caps & PLATTER_CAP_DISCARD);
     }
-    result = platter_block_init(&v->base, &vdi_ops, request->path, v->header.disk_size, request->options->sector_size,
+    result = platter_block_init(&v->m.base, &vdi_ops, request->path, v->header.disk_size, request->options->sector_size,
                                 0, caps, err);
     if (result)
         goto fail;
     opened->variant = variants[v->header.type];
     opened->writable = true;
-    opened->block = &v->base;
+    opened->block = &v->m.base;
     return PLATTER_OK;
 fail:
     vdi_free(v);
@@ -178,8 +175,8 @@ fail:
 
 const struct platter_format platter_format_vdi = {
     .name = "vdi",
-    .maker = &platter_vdi_maker,
     .probe = vdi_probe,
     .open = vdi_open,
     .verify = platter_vdi_verify,
+    .maker = &platter_vdi_maker,
 };

@@ -5,15 +5,15 @@
  *
  * Files: vdi.c (header, opening), vdi_parent.c, vdi_map.c (reading), vdi_write.c, vdi_check.c.
  *
- * Locks: `change` for whoever adds blocks. Who overwrites or reads blocks that are there takes none: a block stays where
- * it is for as long as the image is open. Words of the map are stored and loaded atomically, after the data they speak of.
+ * Locks: mapped.h. Words of the map are stored and loaded atomically, after the data they speak of.
  */
 #ifndef PLATTER_ENGINE_FORMAT_VDI_H
 #define PLATTER_ENGINE_FORMAT_VDI_H
 
 #include "../bytes.h"
-#include "../os/thread.h"
+#include "findings.h"
 #include "format.h"
+#include "mapped.h"
 #include "page_table.h"
 
 #define VDI_SIGNATURE 0xBEDA107Fu
@@ -38,30 +38,19 @@ struct vdi_header {
 };
 
 struct vdi {
-    struct platter_block base;
-    struct platter_block *file, *parent; /* parent: NULL unless it is a differencing disk */
+    struct platter_mapped m; /* parent: NULL unless it is a differencing disk */
     struct vdi_header header;
     uint32_t block_bits;
     uint64_t stride; /* bytes from one place of the file to the next */
-    bool writable;
-    int stamped; /* atomic: header.modified tells that this session has written */
+    int stamped;     /* atomic: header.modified tells that this session has written */
     struct platter_page_table map;
 
-    struct platter_mutex change;
-    /* Below: under `change`, and only when writable. */
+    /* Below: under `m.change`, and only when writable. */
     uint8_t *used;         /* a bit a place of the file: some block lies there */
     uint32_t first_free;   /* no place before it is free */
     uint32_t used_end;     /* behind the last place in use */
     uint64_t *dirty_pages; /* offsets in the map of pages that differ from the file */
     size_t dirty_count;
-};
-
-enum vdi_kind { VDI_RUN_ZERO, VDI_RUN_PARENT, VDI_RUN_OWN };
-
-struct vdi_run {
-    enum vdi_kind kind;
-    uint64_t host;   /* own: byte in the file */
-    uint64_t length; /* of the disk, alike; own: contiguous in the file */
 };
 
 /* vdi.c; used for parents too */
@@ -72,25 +61,19 @@ enum platter_result platter_vdi_header_read(struct platter_block *file, struct v
 enum platter_result platter_vdi_parent_open(struct vdi *v, const struct platter_open_request *request,
                                             struct platter_error *err);
 
-/* vdi_create.c */
-extern const struct platter_maker platter_vdi_maker;
-
 /* vdi_map.c */
-/* `limit` bytes from `offset` are of interest. */
-enum platter_result platter_vdi_lookup(struct vdi *v, uint64_t offset, uint64_t limit, struct vdi_run *run,
-                                       struct platter_error *err);
-enum platter_result platter_vdi_read(struct platter_block *base, void *buffer, size_t length, uint64_t offset,
-                                     struct platter_error *err);
-enum platter_result platter_vdi_map(struct platter_block *base, uint64_t offset, uint64_t length,
-                                    struct platter_extent *extent, struct platter_error *err);
+extern const struct platter_mapped_ops platter_vdi_mapped_ops;
 
 /* vdi_write.c */
 enum platter_result platter_vdi_write_prepare(struct vdi *v, struct platter_error *err);
-enum platter_result platter_vdi_write(struct platter_block *base, const void *buffer, size_t length, uint64_t offset,
-                                      struct platter_error *err);
-enum platter_result platter_vdi_discard(struct platter_block *base, uint64_t offset, uint64_t length,
-                                        struct platter_error *err);
+/* See struct platter_mapped_ops. */
+enum platter_result platter_vdi_begin(struct platter_mapped *m, struct platter_error *err);
+enum platter_result platter_vdi_write_new(struct platter_mapped *m, const uint8_t *buffer, uint64_t offset,
+                                          const struct platter_run *run, uint64_t *done, struct platter_error *err);
 enum platter_result platter_vdi_flush(struct platter_block *base, struct platter_error *err);
+
+/* vdi_create.c */
+extern const struct platter_maker platter_vdi_maker;
 
 /* vdi_check.c */
 struct vdi_scan {
@@ -98,10 +81,9 @@ struct vdi_scan {
     uint32_t count;    /* places in use */
     uint32_t used_end; /* behind the last of them */
 };
-/* Called for places that cannot be, and for those that two blocks share. */
-typedef void platter_vdi_finding_fn(void *context, const struct platter_error *finding);
-enum platter_result platter_vdi_scan(struct vdi *v, struct vdi_scan *scan, platter_vdi_finding_fn *finding,
-                                     void *context, struct platter_error *err);
+/* Finds places that cannot be, and those that two blocks share; all of them fatal. */
+enum platter_result platter_vdi_scan(struct vdi *v, struct vdi_scan *scan, struct platter_findings *findings,
+                                     struct platter_error *err);
 enum platter_result platter_vdi_verify(struct platter_block *disk, platter_finding_fn *finding, void *context,
                                        const struct platter_progress *progress, struct platter_verify_report *report,
                                        struct platter_error *err);

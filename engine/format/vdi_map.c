@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* VDI: from a disk's offset to what lies there, and reading it. */
-#include <string.h>
-
-#include "parent.h"
 #include "vdi.h"
 
 static uint32_t word_of(const uint8_t *page, uint64_t block)
@@ -32,15 +29,16 @@ static uint64_t count_alike(const struct vdi *v, const uint8_t *page, uint64_t b
     return count;
 }
 
-enum platter_result platter_vdi_lookup(struct vdi *v, uint64_t offset, uint64_t limit, struct vdi_run *run,
-                                       struct platter_error *err)
+static enum platter_result lookup(struct platter_mapped *m, uint64_t offset, uint64_t limit, struct platter_run *run,
+                                  struct platter_error *err)
 {
+    struct vdi *v = (struct vdi *)m;
     uint64_t block = offset >> v->block_bits, within = offset & (v->header.block_size - 1);
     uint32_t entry;
     uint8_t *page;
     enum platter_result result = platter_page_table_hold(&v->map, block * 4, &page, err);
 
-    *run = (struct vdi_run){.length = v->header.block_size - within};
+    *run = (struct platter_run){.length = v->header.block_size - within};
     if (result)
         return result;
     entry = word_of(page, block);
@@ -49,65 +47,23 @@ enum platter_result platter_vdi_lookup(struct vdi *v, uint64_t offset, uint64_t 
     if (run->length > limit)
         run->length = limit;
     if (entry >= VDI_ZERO) {
-        run->kind = entry == VDI_FREE && v->parent ? VDI_RUN_PARENT : VDI_RUN_ZERO;
+        run->kind = entry == VDI_FREE && v->m.parent ? PLATTER_RUN_PARENT : PLATTER_RUN_ZERO;
         return PLATTER_OK;
     }
-    run->kind = VDI_RUN_OWN;
+    run->kind = PLATTER_RUN_OWN;
     run->host = v->header.data_offset + entry * v->stride + v->header.block_extra + within;
     /* A run is cut at the file's end, so that only what is missing is an error. */
-    if (run->host < platter_block_size(v->file) && run->length > platter_block_size(v->file) - run->host)
-        run->length = platter_block_size(v->file) - run->host;
-    if (run->host >= platter_block_size(v->file))
-        return platter_error_set(err, PLATTER_E_FORMAT, v->file->name, v->header.map_offset + block * 4,
+    if (run->host < platter_block_size(v->m.file) && run->length > platter_block_size(v->m.file) - run->host)
+        run->length = platter_block_size(v->m.file) - run->host;
+    if (run->host >= platter_block_size(v->m.file))
+        return platter_error_set(err, PLATTER_E_FORMAT, v->m.file->name, v->header.map_offset + block * 4,
                                  "the block of disk byte %llu is said to be at place %u, which is not in the file",
                                  (unsigned long long)(block << v->block_bits), entry);
     return PLATTER_OK;
 }
 
-enum platter_result platter_vdi_read(struct platter_block *base, void *buffer, size_t length, uint64_t offset,
-                                     struct platter_error *err)
-{
-    struct vdi *v = (struct vdi *)base;
-    uint8_t *out = buffer;
-
-    while (length) {
-        struct vdi_run run;
-        enum platter_result result = platter_vdi_lookup(v, offset, length, &run, err);
-
-        if (result)
-            return result;
-        if (run.kind == VDI_RUN_OWN)
-            result = platter_block_read(v->file, out, (size_t)run.length, run.host, err);
-        else if (run.kind == VDI_RUN_PARENT)
-            result = platter_parent_read(v->parent, out, (size_t)run.length, offset, err);
-        else
-            memset(out, 0, (size_t)run.length);
-        if (result)
-            return result;
-        out += run.length;
-        offset += run.length;
-        length -= (size_t)run.length;
-    }
-    return PLATTER_OK;
-}
-
-enum platter_result platter_vdi_map(struct platter_block *base, uint64_t offset, uint64_t length,
-                                    struct platter_extent *extent, struct platter_error *err)
-{
-    struct vdi *v = (struct vdi *)base;
-    struct vdi_run run;
-    enum platter_result result = platter_vdi_lookup(v, offset, length, &run, err);
-
-    if (result)
-        return result;
-    if (run.kind == VDI_RUN_PARENT)
-        return platter_parent_map(v->parent, offset, run.length, extent, err);
-    if (run.kind == VDI_RUN_ZERO) {
-        *extent = (struct platter_extent){.offset = offset, .length = run.length};
-        return PLATTER_OK;
-    }
-    /* What was discarded is a hole in the file. */
-    result = platter_block_map(v->file, run.host, run.length, extent, err);
-    extent->offset = offset;
-    return result;
-}
+const struct platter_mapped_ops platter_vdi_mapped_ops = {
+    .lookup = lookup,
+    .begin = platter_vdi_begin,
+    .write_new = platter_vdi_write_new,
+};

@@ -122,7 +122,7 @@ enum platter_result platter_vdi_parent_open(struct vdi *v, const struct platter_
     if (search.no_memory)
         result = platter_error_set(err, PLATTER_E_NO_MEMORY, request->path, PLATTER_NO_OFFSET, "out of memory");
     else if (search.found)
-        result = platter_chain_open(request, search.found, "vdi", &v->parent, err);
+        result = platter_chain_open(request, search.found, "vdi", &v->m.parent, err);
     else if (search.changed)
         result = platter_error_set(err, PLATTER_E_FORMAT, request->path, 0x1B8,
                                    "its parent has been changed since this image was made on it");

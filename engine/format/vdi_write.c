@@ -12,36 +12,20 @@
 
 #include "../os/system.h"
 #include "../source/file.h"
-#include "parent.h"
 #include "vdi.h"
 
 #define MAX_DIRTY 512u            /* pages of the map held back at most */
 #define ONE_WRITE_MOST (2u << 20) /* header and map together: disks of up to 256 GiB as VirtualBox lays them out */
-#define PIECE (1u << 20)
-#define ALIGNMENT 4096u /* an aligned write goes out in one, however the file was opened */
+#define ALIGNMENT 4096u           /* an aligned write goes out in one, however the file was opened */
 
 static enum platter_result no_memory(struct vdi *v, struct platter_error *err)
 {
-    return platter_error_set(err, PLATTER_E_NO_MEMORY, v->file->name, PLATTER_NO_OFFSET, "out of memory");
-}
-
-struct first_finding {
-    bool any;
-    struct platter_error error;
-};
-
-static void remember(void *context, const struct platter_error *finding)
-{
-    struct first_finding *first = context;
-
-    if (!first->any)
-        first->error = *finding;
-    first->any = true;
+    return platter_error_set(err, PLATTER_E_NO_MEMORY, v->m.file->name, PLATTER_NO_OFFSET, "out of memory");
 }
 
 enum platter_result platter_vdi_write_prepare(struct vdi *v, struct platter_error *err)
 {
-    struct first_finding first = {.any = false};
+    struct platter_findings findings = {.count = 0};
     struct vdi_scan scan = {.used = NULL};
     enum platter_result result;
 
@@ -50,20 +34,9 @@ enum platter_result platter_vdi_write_prepare(struct vdi *v, struct platter_erro
     if (!v->used || !v->dirty_pages)
         return no_memory(v, err);
     scan.used = v->used;
-    result = platter_vdi_scan(v, &scan, remember, &first, err);
-    if (result)
-        return result;
+    result = platter_vdi_scan(v, &scan, &findings, err);
     v->used_end = scan.used_end;
-    /* A new block could come to lie where such an entry points: what is wrong is not made worse. */
-    if (first.any) {
-        char text[400];
-
-        memcpy(text, first.error.message, sizeof(text) - 1);
-        text[sizeof(text) - 1] = '\0';
-        return platter_error_set(err, PLATTER_E_READ_ONLY, first.error.file, first.error.offset,
-                                 "is damaged and can only be read: %s", text);
-    }
-    return PLATTER_OK;
+    return result ? result : platter_findings_allow_writing(&findings, err);
 }
 
 /* `change` held. Copies a page of the map from memory. */
@@ -92,12 +65,12 @@ static enum platter_result write_together(struct vdi *v, uint64_t end, struct pl
 
     if (!image)
         return no_memory(v, err);
-    result = platter_block_read(v->file, image, length, 0, err);
+    result = platter_block_read(v->m.file, image, length, 0, err);
     memcpy(image, v->header.raw, VDI_HEADER_BYTES);
     for (size_t i = 0; i < v->dirty_count && result == PLATTER_OK; i++)
         result = copy_page(v, v->dirty_pages[i], image + v->map.offset + v->dirty_pages[i], &page, err);
     if (result == PLATTER_OK)
-        result = platter_block_write(v->file, image, length, 0, err);
+        result = platter_block_write(v->m.file, image, length, 0, err);
     platter_os_aligned_free(image);
     return result;
 }
@@ -105,16 +78,16 @@ static enum platter_result write_together(struct vdi *v, uint64_t end, struct pl
 /* `change` held. The header, then page by page. */
 static enum platter_result write_apart(struct vdi *v, struct platter_error *err)
 {
-    enum platter_result result = platter_block_write(v->file, v->header.raw, VDI_HEADER_BYTES, 0, err);
+    enum platter_result result = platter_block_write(v->m.file, v->header.raw, VDI_HEADER_BYTES, 0, err);
     uint8_t page[PLATTER_TABLE_PAGE];
     size_t length;
 
     if (result == PLATTER_OK)
-        result = platter_block_flush(v->file, err);
+        result = platter_block_flush(v->m.file, err);
     for (size_t i = 0; i < v->dirty_count && result == PLATTER_OK; i++) {
         result = copy_page(v, v->dirty_pages[i], page, &length, err);
         if (result == PLATTER_OK)
-            result = platter_block_write(v->file, page, length, v->map.offset + v->dirty_pages[i], err);
+            result = platter_block_write(v->m.file, page, length, v->map.offset + v->dirty_pages[i], err);
     }
     return result;
 }
@@ -122,7 +95,7 @@ static enum platter_result write_apart(struct vdi *v, struct platter_error *err)
 /* `change` held. */
 static enum platter_result flush_map(struct vdi *v, struct platter_error *err)
 {
-    enum platter_result result = platter_block_flush(v->file, err);
+    enum platter_result result = platter_block_flush(v->m.file, err);
     uint64_t end = 0;
 
     if (result || !v->dirty_count)
@@ -139,7 +112,7 @@ static enum platter_result flush_map(struct vdi *v, struct platter_error *err)
         return result;
     while (v->dirty_count)
         platter_page_table_set_changed(&v->map, v->dirty_pages[--v->dirty_count], false);
-    return platter_block_flush(v->file, err);
+    return platter_block_flush(v->m.file, err);
 }
 
 enum platter_result platter_vdi_flush(struct platter_block *base, struct platter_error *err)
@@ -147,33 +120,34 @@ enum platter_result platter_vdi_flush(struct platter_block *base, struct platter
     struct vdi *v = (struct vdi *)base;
     enum platter_result result;
 
-    platter_mutex_lock(&v->change);
+    platter_mutex_lock(&v->m.change);
     result = flush_map(v, err);
-    platter_mutex_unlock(&v->change);
+    platter_mutex_unlock(&v->m.change);
     return result;
 }
 
 /* Before the first change: images made on this one are to see that it is no longer what they were made on. */
-static enum platter_result stamp(struct vdi *v, struct platter_error *err)
+enum platter_result platter_vdi_begin(struct platter_mapped *m, struct platter_error *err)
 {
+    struct vdi *v = (struct vdi *)m;
     enum platter_result result = PLATTER_OK;
     uint8_t id[16];
 
     if (__atomic_load_n(&v->stamped, __ATOMIC_ACQUIRE))
         return PLATTER_OK;
-    platter_mutex_lock(&v->change);
+    platter_mutex_lock(&v->m.change);
     if (!v->stamped && (result = platter_os_random(id, sizeof(id), err)) == PLATTER_OK) {
         id[7] = (uint8_t)((id[7] & 0x0F) | 0x40); /* a random UUID says that it is one */
         id[8] = (uint8_t)((id[8] & 0x3F) | 0x80);
-        result = platter_block_write(v->file, id, sizeof(id), VDI_MODIFIED_AT, err);
+        result = platter_block_write(v->m.file, id, sizeof(id), VDI_MODIFIED_AT, err);
         if (result == PLATTER_OK)
-            result = platter_block_flush(v->file, err);
+            result = platter_block_flush(v->m.file, err);
         if (result == PLATTER_OK) {
             memcpy(v->header.raw + VDI_MODIFIED_AT, id, sizeof(id));
             __atomic_store_n(&v->stamped, 1, __ATOMIC_RELEASE);
         }
     }
-    platter_mutex_unlock(&v->change);
+    platter_mutex_unlock(&v->m.change);
     return result;
 }
 
@@ -202,60 +176,34 @@ static enum platter_result set_entry(struct vdi *v, uint64_t block, uint32_t pla
     return PLATTER_OK;
 }
 
-/* Fills a part of a new block with what the disk held there. `fresh`: the file is zero there already. */
-static enum platter_result fill(struct vdi *v, bool parents, bool fresh, uint64_t guest, uint64_t length, uint64_t host,
-                                struct platter_error *err)
-{
-    enum platter_result result = PLATTER_OK;
-    uint8_t *copy;
-
-    if (length == 0 || (fresh && !parents))
-        return PLATTER_OK;
-    copy = calloc(1, length < PIECE ? (size_t)length : PIECE);
-    if (!copy)
-        return no_memory(v, err);
-    while (length && result == PLATTER_OK) {
-        size_t piece = length < PIECE ? (size_t)length : PIECE;
-
-        if (parents)
-            result = platter_parent_read(v->parent, copy, piece, guest, err);
-        if (result == PLATTER_OK)
-            result = platter_block_write(v->file, copy, piece, host, err);
-        guest += piece;
-        host += piece;
-        length -= piece;
-    }
-    free(copy);
-    return result;
-}
-
 /* `change` held. A place for a block, inside the file; *fresh: all of it is zero. */
 static enum platter_result take_place(struct vdi *v, uint32_t *place, bool *fresh, struct platter_error *err)
 {
-    uint64_t size = platter_block_size(v->file), start;
+    uint64_t size = platter_block_size(v->m.file), start;
 
     while (v->first_free < v->header.blocks && v->used[v->first_free / 8] >> v->first_free % 8 & 1)
         v->first_free++;
     /* There are as many places as blocks, and no two blocks share one. */
     if (v->first_free == v->header.blocks)
-        return platter_error_set(err, PLATTER_E_FORMAT, v->file->name, v->header.map_offset,
+        return platter_error_set(err, PLATTER_E_FORMAT, v->m.file->name, v->header.map_offset,
                                  "the map has more blocks than there can be");
     *place = v->first_free;
     start = v->header.data_offset + *place * v->stride;
     *fresh = start >= size;
     if (start + v->stride <= size)
         return PLATTER_OK;
-    return platter_file_resize(v->file, start + v->stride, err);
+    return platter_file_resize(v->m.file, start + v->stride, err);
 }
 
-/* `change` held. Writes the first part of the request, *done bytes, into a new block. */
-static enum platter_result write_new(struct vdi *v, const uint8_t *buffer, uint64_t length, uint64_t offset,
-                                     bool parents, uint64_t *done, struct platter_error *err)
+enum platter_result platter_vdi_write_new(struct platter_mapped *m, const uint8_t *buffer, uint64_t offset,
+                                          const struct platter_run *run, uint64_t *done, struct platter_error *err)
 {
+    struct vdi *v = (struct vdi *)m;
     uint64_t block = offset >> v->block_bits, within = offset & (v->header.block_size - 1), host, rest;
+    uint64_t length = run->length;
     enum platter_result result = PLATTER_OK;
+    bool fresh = false, parents = run->kind == PLATTER_RUN_PARENT;
     uint32_t place = 0;
-    bool fresh = false;
 
     if (v->dirty_count == MAX_DIRTY)
         result = flush_map(v, err);
@@ -265,69 +213,13 @@ static enum platter_result write_new(struct vdi *v, const uint8_t *buffer, uint6
         length = v->header.block_size - within;
     host = v->header.data_offset + place * v->stride + v->header.block_extra;
     rest = v->header.block_size - within - length;
-    if ((result = fill(v, parents, fresh, offset - within, within, host, err)) ||
-        (result = platter_block_write(v->file, buffer, (size_t)length, host + within, err)) ||
-        (result = fill(v, parents, fresh, offset + length, rest, host + within + length, err)))
+    /* What the file has just got is zero already. */
+    if ((parents || !fresh) &&
+        ((result = platter_mapped_fill(m, parents, offset - within, within, host, err)) ||
+         (result = platter_mapped_fill(m, parents, offset + length, rest, host + within + length, err))))
+        return result;
+    if ((result = platter_block_write(m->file, buffer, (size_t)length, host + within, err)))
         return result;
     *done = length;
     return set_entry(v, block, place, err);
-}
-
-/* Overwrites what is there; *done 0: the first block is not. */
-static enum platter_result write_in_place(struct vdi *v, const uint8_t *buffer, uint64_t length, uint64_t offset,
-                                          struct vdi_run *run, uint64_t *done, struct platter_error *err)
-{
-    enum platter_result result = platter_vdi_lookup(v, offset, length, run, err);
-
-    *done = 0;
-    if (result || run->kind != VDI_RUN_OWN)
-        return result;
-    *done = run->length;
-    return platter_block_write(v->file, buffer, (size_t)run->length, run->host, err);
-}
-
-enum platter_result platter_vdi_write(struct platter_block *base, const void *buffer, size_t length, uint64_t offset,
-                                      struct platter_error *err)
-{
-    struct vdi *v = (struct vdi *)base;
-    const uint8_t *data = buffer;
-    enum platter_result result = stamp(v, err);
-
-    while (length && result == PLATTER_OK) {
-        struct vdi_run run;
-        uint64_t done;
-
-        result = write_in_place(v, data, length, offset, &run, &done, err);
-        if (result == PLATTER_OK && done == 0) {
-            platter_mutex_lock(&v->change);
-            /* Somebody else may have put it there meanwhile. */
-            result = write_in_place(v, data, length, offset, &run, &done, err);
-            if (result == PLATTER_OK && done == 0)
-                result = write_new(v, data, run.length, offset, run.kind == VDI_RUN_PARENT, &done, err);
-            platter_mutex_unlock(&v->change);
-        }
-        data += done;
-        offset += done;
-        length -= (size_t)done;
-    }
-    return result;
-}
-
-/* What is there becomes a hole in the file, which reads as zero; what is not there stays as it is. */
-enum platter_result platter_vdi_discard(struct platter_block *base, uint64_t offset, uint64_t length,
-                                        struct platter_error *err)
-{
-    struct vdi *v = (struct vdi *)base;
-    enum platter_result result = stamp(v, err);
-
-    while (length && result == PLATTER_OK) {
-        struct vdi_run run;
-
-        result = platter_vdi_lookup(v, offset, length, &run, err);
-        if (result == PLATTER_OK && run.kind == VDI_RUN_OWN)
-            result = platter_block_discard(v->file, run.host, run.length, err);
-        offset += run.length;
-        length -= run.length;
-    }
-    return result;
 }

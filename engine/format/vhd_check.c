@@ -1,37 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Dynamic and differencing VHD: blocks outside the file, blocks over each other, and copies that differ. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vhd_sparse.h"
 
-#define MAX_FINDINGS 1000u /* nobody reads more, and a hostile table has millions */
-
 struct scan {
     struct vhd_sparse *s;
     uint32_t *starts; /* of the blocks that are there, in sectors */
     size_t count, room;
-    platter_vhd_finding_fn *finding;
-    void *context;
-    unsigned findings;
+    struct platter_findings *findings;
 };
-
-static void PLATTER_PRINTF(3, 4) found(struct scan *scan, uint64_t at, const char *format, ...)
-{
-    struct platter_error error;
-    char text[256];
-    va_list arguments;
-
-    if (scan->findings++ >= MAX_FINDINGS)
-        return;
-    va_start(arguments, format);
-    if (vsnprintf(text, sizeof(text), format, arguments) < 0)
-        text[0] = '\0';
-    va_end(arguments);
-    (void)platter_error_set(&error, PLATTER_E_FORMAT, scan->s->file->name, at, "%s", text);
-    scan->finding(scan->context, &error);
-}
 
 static bool add(struct scan *scan, uint32_t start)
 {
@@ -65,15 +44,15 @@ static bool scan_word(struct scan *scan, uint64_t block, uint32_t entry)
 {
     struct vhd_sparse *s = scan->s;
     uint64_t start = (uint64_t)entry * VHD_SECTOR, room = (uint64_t)s->bitmap_bytes + s->header.block_size;
-    uint64_t end = s->footer.copy_used ? platter_block_size(s->file) : s->footer.offset;
+    uint64_t end = s->footer.copy_used ? platter_block_size(s->m.file) : s->footer.offset;
 
     if (entry == VHD_UNUSED)
         return true;
     if (!platter_inside(start, room, end) || meets(start, room, 0, VHD_FOOTER_SIZE) ||
         meets(start, room, s->header.offset, VHD_HEADER_SIZE) || meets(start, room, s->table.offset, s->table.bytes)) {
-        found(scan, s->table.offset + block * 4,
-              "the block of disk byte %llu is said to be at byte %llu, where none can be",
-              (unsigned long long)(block << s->block_bits), (unsigned long long)start);
+        platter_found(scan->findings, s->m.file->name, true, s->table.offset + block * 4,
+                      "the block of disk byte %llu is said to be at byte %llu, where none can be",
+                      (unsigned long long)(block << s->block_bits), (unsigned long long)start);
         return true;
     }
     return add(scan, entry);
@@ -89,29 +68,28 @@ static void find_overlaps(struct scan *scan)
         uint64_t before = (uint64_t)scan->starts[i - 1] * VHD_SECTOR, start = (uint64_t)scan->starts[i] * VHD_SECTOR;
 
         if (start < before + room)
-            found(scan, start, "two blocks lie over each other here");
+            platter_found(scan->findings, scan->s->m.file->name, true, start, "two blocks lie over each other here");
     }
 }
 
-enum platter_result platter_vhd_scan(struct vhd_sparse *s, platter_vhd_finding_fn *finding, void *context,
-                                     struct platter_error *err)
+enum platter_result platter_vhd_scan(struct vhd_sparse *s, struct platter_findings *findings, struct platter_error *err)
 {
-    struct scan scan = {.s = s, .finding = finding, .context = context};
+    struct scan scan = {.s = s, .findings = findings};
     enum platter_result result = PLATTER_OK;
     uint8_t *piece = malloc(1u << 20);
     bool memory = piece != NULL;
 
-    for (uint64_t at = 0; memory && at < s->table.bytes && scan.findings <= MAX_FINDINGS; at += 1u << 20) {
+    for (uint64_t at = 0; memory && at < s->table.bytes && findings->count < PLATTER_FINDINGS_MOST; at += 1u << 20) {
         uint64_t left = s->table.bytes - at;
         size_t length = left < 1u << 20 ? (size_t)left : 1u << 20;
 
-        if ((result = platter_block_read(s->file, piece, length, s->table.offset + at, err)))
+        if ((result = platter_block_read(s->m.file, piece, length, s->table.offset + at, err)))
             break;
         for (size_t i = 0; memory && i < length; i += 4)
             memory = scan_word(&scan, (at + i) / 4, platter_be32(piece + i));
     }
     if (!memory)
-        result = platter_error_set(err, PLATTER_E_NO_MEMORY, s->file->name, PLATTER_NO_OFFSET, "out of memory");
+        result = platter_error_set(err, PLATTER_E_NO_MEMORY, s->m.file->name, PLATTER_NO_OFFSET, "out of memory");
     if (result == PLATTER_OK)
         find_overlaps(&scan);
     free(scan.starts);
@@ -119,26 +97,11 @@ enum platter_result platter_vhd_scan(struct vhd_sparse *s, platter_vhd_finding_f
     return result;
 }
 
-struct verify {
-    platter_finding_fn *finding;
-    void *context;
-    struct platter_verify_report *report;
-};
-
-static void tell(void *context, const struct platter_error *finding)
-{
-    struct verify *verify = context;
-
-    verify->report->errors++;
-    if (verify->finding)
-        verify->finding(verify->context, true, finding);
-}
-
 enum platter_result platter_vhd_verify(struct platter_block *disk, platter_finding_fn *finding, void *context,
                                        const struct platter_progress *progress, struct platter_verify_report *report,
                                        struct platter_error *err)
 {
-    struct verify verify = {.finding = finding, .context = context, .report = report};
+    struct platter_findings findings = {.function = finding, .context = context, .report = report};
     struct vhd_sparse *s = (struct vhd_sparse *)disk;
     uint8_t copy[VHD_FOOTER_SIZE];
     enum platter_result result;
@@ -146,17 +109,12 @@ enum platter_result platter_vhd_verify(struct platter_block *disk, platter_findi
     (void)progress;                           /* the table is small beside the data, whose reading shows it */
     if (disk->ops != &platter_vhd_sparse_ops) /* a fixed disk has no structure but its footer */
         return PLATTER_OK;
-    if ((result = platter_block_read(s->file, copy, sizeof(copy), 0, err)))
+    if ((result = platter_block_read(s->m.file, copy, sizeof(copy), 0, err)))
         return result;
-    if (s->footer.copy_used || memcmp(copy, s->footer.raw, sizeof(copy)) != 0) {
-        struct platter_error error;
-
-        (void)platter_error_set(&error, PLATTER_E_FORMAT, s->file->name, s->footer.copy_used ? PLATTER_NO_OFFSET : 0,
-                                s->footer.copy_used ? "the footer at the end is damaged; its copy at the start is used"
-                                                    : "the footer's copy at the start is not what the footer is");
-        report->warnings++;
-        if (finding)
-            finding(context, false, &error);
-    }
-    return platter_vhd_scan(s, tell, &verify, err);
+    if (s->footer.copy_used)
+        platter_found(&findings, s->m.file->name, false, PLATTER_NO_OFFSET,
+                      "the footer at the end is damaged; its copy at the start is used");
+    else if (memcmp(copy, s->footer.raw, sizeof(copy)) != 0)
+        platter_found(&findings, s->m.file->name, false, 0, "the footer's copy at the start is not what the footer is");
+    return platter_vhd_scan(s, &findings, err);
 }

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Dynamic and differencing VHD: from a disk's offset to what lies there, and reading it. */
-#include <string.h>
-
-#include "parent.h"
 #include "vhd_sparse.h"
 
 #define SMALL_BITMAP 4096u /* bytes up to which a bitmap is looked at whole */
 
 static enum platter_result load_piece(void *context, uint64_t key, uint8_t *data, struct platter_error *err)
 {
-    return platter_block_read(((struct vhd_sparse *)context)->file, data, VHD_BITMAP_PIECE, key, err);
+    return platter_block_read(((struct vhd_sparse *)context)->m.file, data, VHD_BITMAP_PIECE, key, err);
 }
 
 enum platter_result platter_vhd_bitmap_piece(struct vhd_sparse *s, uint64_t at, struct platter_cache_entry **piece,
@@ -20,7 +17,7 @@ enum platter_result platter_vhd_bitmap_piece(struct vhd_sparse *s, uint64_t at, 
 
 static enum platter_result misplaced(struct vhd_sparse *s, uint64_t block, uint32_t entry, struct platter_error *err)
 {
-    return platter_error_set(err, PLATTER_E_FORMAT, s->file->name, s->header.table_offset + block * 4,
+    return platter_error_set(err, PLATTER_E_FORMAT, s->m.file->name, s->header.table_offset + block * 4,
                              "the block of disk byte %llu is said to be at byte %llu, where none can be",
                              (unsigned long long)(block << s->block_bits), (unsigned long long)entry * VHD_SECTOR);
 }
@@ -75,7 +72,7 @@ static enum platter_result find_state(struct vhd_sparse *s, uint64_t block, uint
     if (bytes <= sizeof(bitmap)) {
         size_t wanted = bytes + (bits % 8 != 0), i = 0;
 
-        if ((result = platter_block_read(s->file, bitmap, wanted, start, err)))
+        if ((result = platter_block_read(s->m.file, bitmap, wanted, start, err)))
             return result;
         while (i < bytes && bitmap[i] == 0xFF)
             i++;
@@ -96,13 +93,14 @@ static bool bit_of(const uint8_t *piece, uint32_t bit)
 
 /* The run from `offset` on, by the block's bitmap, as far as its piece and the limit go. */
 static enum platter_result bitmap_run(struct vhd_sparse *s, uint64_t offset, uint64_t limit, uint64_t start,
-                                      struct vhd_run *run, struct platter_error *err)
+                                      struct platter_run *run, struct platter_error *err)
 {
     uint32_t sector = (uint32_t)((offset & (s->header.block_size - 1)) / VHD_SECTOR);
     uint32_t bit = sector % (VHD_BITMAP_PIECE * 8), count = 1;
     uint32_t most = s->header.block_size / VHD_SECTOR - sector;
     struct platter_cache_entry *piece;
     const uint8_t *bits;
+    bool own;
     enum platter_result result =
         platter_vhd_bitmap_piece(s, start + sector / 8 / VHD_BITMAP_PIECE * VHD_BITMAP_PIECE, &piece, err);
 
@@ -111,9 +109,11 @@ static enum platter_result bitmap_run(struct vhd_sparse *s, uint64_t offset, uin
     if (most > VHD_BITMAP_PIECE * 8 - bit)
         most = VHD_BITMAP_PIECE * 8 - bit;
     bits = platter_cache_data(piece);
-    run->own = bit_of(bits, bit);
-    while (count < most && (uint64_t)count * VHD_SECTOR < limit + VHD_SECTOR && bit_of(bits, bit + count) == run->own)
+    own = bit_of(bits, bit);
+    while (count < most && (uint64_t)count * VHD_SECTOR < limit + VHD_SECTOR && bit_of(bits, bit + count) == own)
         count++;
+    if (own)
+        run->kind = PLATTER_RUN_OWN;
     run->length = (uint64_t)count * VHD_SECTOR - offset % VHD_SECTOR;
     platter_cache_release(s->bitmaps, piece);
     return PLATTER_OK;
@@ -125,15 +125,17 @@ static bool meets(const struct vhd_sparse *s, uint64_t start, uint64_t offset, u
     return start < offset + length && offset < start + s->bitmap_bytes + s->header.block_size;
 }
 
-enum platter_result platter_vhd_lookup(struct vhd_sparse *s, uint64_t offset, uint64_t limit, struct vhd_run *run,
-                                       struct platter_error *err)
+static enum platter_result lookup(struct platter_mapped *m, uint64_t offset, uint64_t limit, struct platter_run *run,
+                                  struct platter_error *err)
 {
+    struct vhd_sparse *s = (struct vhd_sparse *)m;
     uint64_t block = offset >> s->block_bits, within = offset & (s->header.block_size - 1), start;
     uint8_t *page, state;
     uint32_t entry;
     enum platter_result result = platter_page_table_hold(&s->table, block * 4, &page, err);
 
-    *run = (struct vhd_run){.length = s->header.block_size - within};
+    *run = (struct platter_run){.kind = m->parent ? PLATTER_RUN_PARENT : PLATTER_RUN_ZERO,
+                                .length = s->header.block_size - within};
     if (result)
         return result;
     entry = word_of(page, block);
@@ -145,16 +147,18 @@ enum platter_result platter_vhd_lookup(struct vhd_sparse *s, uint64_t offset, ui
         goto clip;
     start = (uint64_t)entry * VHD_SECTOR;
     /* Only the bitmap is asked for here: what is missing of the data is an error for that part of it. */
-    if (!platter_inside(start, s->bitmap_bytes, platter_block_size(s->file)) || meets(s, start, 0, VHD_FOOTER_SIZE) ||
+    if (!platter_inside(start, s->bitmap_bytes, platter_block_size(s->m.file)) || meets(s, start, 0, VHD_FOOTER_SIZE) ||
         meets(s, start, s->header.offset, VHD_HEADER_SIZE) || meets(s, start, s->table.offset, s->table.bytes))
         return misplaced(s, block, entry, err);
     run->host = start + s->bitmap_bytes + within;
     if (state == VHD_BITMAP_UNREAD && (result = find_state(s, block, start, &state, err)))
         return result;
-    run->own = true;
-    if (state != VHD_BITMAP_FULL && (result = bitmap_run(s, offset, limit, start, run, err)))
+    if (state == VHD_BITMAP_FULL)
+        run->kind = PLATTER_RUN_OWN;
+    else if ((result = bitmap_run(s, offset, limit, start, run, err)))
         return result;
-    if (run->own && !platter_inside(run->host, run->length < limit ? run->length : limit, platter_block_size(s->file)))
+    if (run->kind == PLATTER_RUN_OWN &&
+        !platter_inside(run->host, run->length < limit ? run->length : limit, platter_block_size(s->m.file)))
         return misplaced(s, block, entry, err);
 clip:
     if (run->length > limit)
@@ -162,44 +166,4 @@ clip:
     return PLATTER_OK;
 }
 
-enum platter_result platter_vhd_read(struct platter_block *base, void *buffer, size_t length, uint64_t offset,
-                                     struct platter_error *err)
-{
-    struct vhd_sparse *s = (struct vhd_sparse *)base;
-    uint8_t *out = buffer;
-
-    while (length) {
-        struct vhd_run run;
-        enum platter_result result = platter_vhd_lookup(s, offset, length, &run, err);
-
-        if (result)
-            return result;
-        if (run.own)
-            result = platter_block_read(s->file, out, (size_t)run.length, run.host, err);
-        else
-            result = platter_parent_read(s->parent, out, (size_t)run.length, offset, err);
-        if (result)
-            return result;
-        out += run.length;
-        offset += run.length;
-        length -= (size_t)run.length;
-    }
-    return PLATTER_OK;
-}
-
-enum platter_result platter_vhd_map(struct platter_block *base, uint64_t offset, uint64_t length,
-                                    struct platter_extent *extent, struct platter_error *err)
-{
-    struct vhd_sparse *s = (struct vhd_sparse *)base;
-    struct vhd_run run;
-    enum platter_result result = platter_vhd_lookup(s, offset, length, &run, err);
-
-    if (result)
-        return result;
-    if (!run.own)
-        return platter_parent_map(s->parent, offset, run.length, extent, err);
-    /* What was discarded is a hole in the file. */
-    result = platter_block_map(s->file, run.host, run.length, extent, err);
-    extent->offset = offset;
-    return result;
-}
+const struct platter_mapped_ops platter_vhd_mapped_ops = {.lookup = lookup, .write_new = platter_vhd_write_new};

@@ -62,13 +62,14 @@ static enum platter_result add_locator(struct vhd_sparse *s, const struct vhd_lo
 
     if (locator->length == 0)
         return PLATTER_OK;
-    if (locator->length > MAX_LOCATOR || !platter_inside(locator->offset, locator->length, platter_block_size(s->file)))
-        return platter_error_set(err, PLATTER_E_FORMAT, s->file->name, locator->offset,
+    if (locator->length > MAX_LOCATOR ||
+        !platter_inside(locator->offset, locator->length, platter_block_size(s->m.file)))
+        return platter_error_set(err, PLATTER_E_FORMAT, s->m.file->name, locator->offset,
                                  "a parent locator of %u bytes cannot lie here", locator->length);
     text = malloc((size_t)locator->length + 1);
     if (!text)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, s->file->name, PLATTER_NO_OFFSET, "out of memory");
-    result = platter_block_read(s->file, text, locator->length, locator->offset, err);
+        return platter_error_set(err, PLATTER_E_NO_MEMORY, s->m.file->name, PLATTER_NO_OFFSET, "out of memory");
+    result = platter_block_read(s->m.file, text, locator->length, locator->offset, err);
     if (result)
         goto out;
     text[locator->length] = '\0';
@@ -79,7 +80,7 @@ static enum platter_result add_locator(struct vhd_sparse *s, const struct vhd_lo
     else
         added = platter_parent_add(names, (const char *)text);
     if (!added)
-        result = platter_error_set(err, PLATTER_E_NO_MEMORY, s->file->name, PLATTER_NO_OFFSET, "out of memory");
+        result = platter_error_set(err, PLATTER_E_NO_MEMORY, s->m.file->name, PLATTER_NO_OFFSET, "out of memory");
 out:
     free(text);
     return result;
@@ -102,7 +103,7 @@ static enum platter_result collect(struct vhd_sparse *s, struct platter_parent_n
         }
     }
     if (!platter_parent_add_utf16(names, s->header.parent_name, sizeof(s->header.parent_name), true))
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, s->file->name, PLATTER_NO_OFFSET, "out of memory");
+        return platter_error_set(err, PLATTER_E_NO_MEMORY, s->m.file->name, PLATTER_NO_OFFSET, "out of memory");
     return PLATTER_OK;
 }
 
@@ -133,11 +134,11 @@ static enum platter_result is_parent(void *context, const char *path, struct pla
         return result;
     result = platter_vhd_footer_read(file, &footer, err);
     if (result == PLATTER_OK && memcmp(footer.id, s->header.parent_id, sizeof(footer.id)) != 0)
-        result = platter_error_set(err, PLATTER_E_FORMAT, s->file->name, s->header.offset + 40,
+        result = platter_error_set(err, PLATTER_E_FORMAT, s->m.file->name, s->header.offset + 40,
                                    "its parent \"%.300s\" has another id: it is not the disk that this one was made on",
                                    path);
     else if (result == PLATTER_OK && !time_matches(s->header.parent_timestamp, &footer, path))
-        result = platter_error_set(err, PLATTER_E_FORMAT, s->file->name, s->header.offset + 56,
+        result = platter_error_set(err, PLATTER_E_FORMAT, s->m.file->name, s->header.offset + 56,
                                    "its parent \"%.300s\" has another time stamp: it has been changed since this disk "
                                    "was made on it",
                                    path);
@@ -152,9 +153,9 @@ enum platter_result platter_vhd_parent_open(struct vhd_sparse *s, const struct p
     enum platter_result result = collect(s, &names, err);
 
     if (result == PLATTER_OK)
-        result = platter_parent_open(request, &names, is_parent, s, &s->parent, err);
+        result = platter_parent_open(request, &names, is_parent, s, &s->m.parent, err);
     if (result == PLATTER_OK)
-        platter_detail_add(details, "parent", "%s", platter_block_name(s->parent));
+        platter_detail_add(details, "parent", "%s", platter_block_name(s->m.parent));
     platter_parent_free(&names);
     return result;
 }

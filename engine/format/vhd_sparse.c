@@ -76,16 +76,14 @@ static void sparse_free(struct vhd_sparse *s)
     platter_vhd_write_end(s);
     platter_cache_free(s->bitmaps);
     platter_page_table_close(&s->table);
-    platter_block_unref(s->parent);
-    platter_block_unref(s->file);
-    platter_mutex_destroy(&s->change);
+    platter_mapped_free(&s->m);
     free(s);
 }
 
 static void sparse_close(struct platter_block *base)
 {
     /* Who wanted to know whether his last writes arrived has flushed; the others still get them written. */
-    if (((struct vhd_sparse *)base)->writable)
+    if (((struct platter_mapped *)base)->writable)
         (void)platter_vhd_flush(base, NULL);
     sparse_free((struct vhd_sparse *)base);
 }
@@ -93,11 +91,11 @@ static void sparse_close(struct platter_block *base)
 const struct platter_block_ops platter_vhd_sparse_ops = {
     .layer = "VHD",
     .close = sparse_close,
-    .read = platter_vhd_read,
-    .write = platter_vhd_write,
+    .read = platter_mapped_read,
+    .write = platter_mapped_write,
     .flush = platter_vhd_flush,
-    .discard = platter_vhd_discard,
-    .map = platter_vhd_map,
+    .discard = platter_mapped_discard,
+    .map = platter_mapped_map,
 };
 
 static enum platter_result tables_open(struct vhd_sparse *s, struct platter_error *err)
@@ -108,7 +106,7 @@ static enum platter_result tables_open(struct vhd_sparse *s, struct platter_erro
 
     /* Behind each page of the table a byte for each of its words: enum vhd_bitmap_state. */
     result =
-        platter_page_table_open(&s->table, s->file, s->header.table_offset, blocks * 4, PLATTER_TABLE_PAGE / 4, err);
+        platter_page_table_open(&s->table, s->m.file, s->header.table_offset, blocks * 4, PLATTER_TABLE_PAGE / 4, err);
     if (result == PLATTER_OK)
         result = platter_cache_create(VHD_BITMAP_PIECE, BITMAP_CACHE_BYTES, &s->bitmaps, err);
     return result;
@@ -125,8 +123,7 @@ enum platter_result platter_vhd_sparse_open(struct platter_block *file, const st
 
     if (!s)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, request->path, PLATTER_NO_OFFSET, "out of memory");
-    platter_mutex_init(&s->change);
-    s->file = platter_block_ref(file);
+    platter_mapped_init(&s->m, &platter_vhd_mapped_ops, file);
     s->footer = *footer;
     if ((result = header_read(file, footer->data_offset, &s->header, err)) ||
         (result = header_check(file, &s->header, footer->current_size, err)))
@@ -147,16 +144,16 @@ enum platter_result platter_vhd_sparse_open(struct platter_block *file, const st
     if (options->flags & PLATTER_OPEN_WRITABLE) {
         if ((result = platter_vhd_write_prepare(s, err)))
             goto fail;
-        s->writable = true;
+        s->m.writable = true;
         caps |= PLATTER_CAP_WRITE | (file->caps & PLATTER_CAP_DISCARD);
     }
-    result = platter_block_init(&s->base, &platter_vhd_sparse_ops, request->path, footer->current_size,
+    result = platter_block_init(&s->m.base, &platter_vhd_sparse_ops, request->path, footer->current_size,
                                 options->sector_size, 0, caps, err);
     if (result)
         goto fail;
     opened->variant = footer->type == VHD_DYNAMIC ? "dynamic" : "differencing";
     opened->writable = true;
-    opened->block = &s->base;
+    opened->block = &s->m.base;
     return PLATTER_OK;
 fail:
     sparse_free(s);

@@ -5,16 +5,16 @@
  *
  * Files: vhd_sparse.c (header, opening), vhd_parent.c, vhd_map.c (reading), vhd_write.c, vhd_check.c.
  *
- * Locks: `change` for whoever adds blocks or sectors. Who overwrites or reads sectors that are there takes none: a
- * block stays where it is for as long as the image is open. Words of the table and bytes of bitmaps are stored and
- * loaded atomically, after the data they speak of.
+ * Locks: mapped.h. Words of the table and bytes of bitmaps are stored and loaded atomically, after the data they speak
+ * of.
  */
 #ifndef PLATTER_ENGINE_FORMAT_VHD_SPARSE_H
 #define PLATTER_ENGINE_FORMAT_VHD_SPARSE_H
 
 #include "../bytes.h"
 #include "../cache.h"
-#include "../os/thread.h"
+#include "findings.h"
+#include "mapped.h"
 #include "page_table.h"
 #include "vhd.h"
 
@@ -44,18 +44,15 @@ struct vhd_header {
 };
 
 struct vhd_sparse {
-    struct platter_block base;
-    struct platter_block *file, *parent; /* parent: NULL for a dynamic disk */
+    struct platter_mapped m; /* parent: NULL for a dynamic disk */
     struct vhd_header header;
     struct vhd_footer footer;
     uint32_t block_bits;
     uint32_t bitmap_bytes; /* of a block, whole sectors */
-    bool writable;
     struct platter_page_table table;
     struct platter_cache *bitmaps; /* pieces, by their offset in the file */
 
-    struct platter_mutex change;
-    /* Below: under `change`, and only when writable. */
+    /* Below: under `m.change`, and only when writable. */
     uint64_t end;                       /* where the next block goes: the footer's place */
     bool started;                       /* what a first change has to see to is done */
     struct platter_cache_entry **dirty; /* pieces of bitmaps that differ from the file, held */
@@ -64,41 +61,27 @@ struct vhd_sparse {
     size_t dirty_page_count;
 };
 
-struct vhd_run {
-    bool own;        /* in this file; else zero, or the parent's */
-    uint64_t host;   /* own: byte in the file */
-    uint64_t length; /* of the disk, alike; own: contiguous in the file */
-};
-
 /* vhd_parent.c */
 enum platter_result platter_vhd_parent_open(struct vhd_sparse *s, const struct platter_open_request *request,
                                             struct platter_detail_list *details, struct platter_error *err);
 
 /* vhd_map.c */
-/* `limit` bytes from `offset` are of interest. */
-enum platter_result platter_vhd_lookup(struct vhd_sparse *s, uint64_t offset, uint64_t limit, struct vhd_run *run,
-                                       struct platter_error *err);
+extern const struct platter_mapped_ops platter_vhd_mapped_ops;
 /* The block's word of the table: its first sector in the file, or VHD_UNUSED. */
 enum platter_result platter_vhd_entry(struct vhd_sparse *s, uint64_t block, uint32_t *entry, struct platter_error *err);
 enum platter_result platter_vhd_bitmap_piece(struct vhd_sparse *s, uint64_t at, struct platter_cache_entry **piece,
                                              struct platter_error *err);
-enum platter_result platter_vhd_read(struct platter_block *base, void *buffer, size_t length, uint64_t offset,
-                                     struct platter_error *err);
-enum platter_result platter_vhd_map(struct platter_block *base, uint64_t offset, uint64_t length,
-                                    struct platter_extent *extent, struct platter_error *err);
 
 /* vhd_write.c */
 enum platter_result platter_vhd_write_prepare(struct vhd_sparse *s, struct platter_error *err);
 void platter_vhd_write_end(struct vhd_sparse *s);
-enum platter_result platter_vhd_write(struct platter_block *base, const void *buffer, size_t length, uint64_t offset,
-                                      struct platter_error *err);
-enum platter_result platter_vhd_discard(struct platter_block *base, uint64_t offset, uint64_t length,
-                                        struct platter_error *err);
+/* See struct platter_mapped_ops. */
+enum platter_result platter_vhd_write_new(struct platter_mapped *m, const uint8_t *buffer, uint64_t offset,
+                                          const struct platter_run *run, uint64_t *done, struct platter_error *err);
 enum platter_result platter_vhd_flush(struct platter_block *base, struct platter_error *err);
 
-/* vhd_check.c; `finding` gets errors only: blocks outside the file, and blocks that lie over others */
-typedef void platter_vhd_finding_fn(void *context, const struct platter_error *finding);
-enum platter_result platter_vhd_scan(struct vhd_sparse *s, platter_vhd_finding_fn *finding, void *context,
+/* vhd_check.c: blocks outside the file, and blocks that lie over others; all of them fatal */
+enum platter_result platter_vhd_scan(struct vhd_sparse *s, struct platter_findings *findings,
                                      struct platter_error *err);
 
 extern const struct platter_block_ops platter_vhd_sparse_ops;

@@ -16,40 +16,17 @@
 
 static enum platter_result no_memory(struct vhd_sparse *s, struct platter_error *err)
 {
-    return platter_error_set(err, PLATTER_E_NO_MEMORY, s->file->name, PLATTER_NO_OFFSET, "out of memory");
-}
-
-struct first_finding {
-    bool any;
-    struct platter_error error;
-};
-
-static void remember(void *context, const struct platter_error *finding)
-{
-    struct first_finding *first = context;
-
-    if (!first->any)
-        first->error = *finding;
-    first->any = true;
+    return platter_error_set(err, PLATTER_E_NO_MEMORY, s->m.file->name, PLATTER_NO_OFFSET, "out of memory");
 }
 
 enum platter_result platter_vhd_write_prepare(struct vhd_sparse *s, struct platter_error *err)
 {
-    struct first_finding first = {.any = false};
-    uint64_t end = s->footer.copy_used ? platter_block_size(s->file) : s->footer.offset;
-    enum platter_result result = platter_vhd_scan(s, remember, &first, err);
+    struct platter_findings findings = {.count = 0};
+    uint64_t end = s->footer.copy_used ? platter_block_size(s->m.file) : s->footer.offset;
+    enum platter_result result = platter_vhd_scan(s, &findings, err);
 
-    if (result)
+    if (result || (result = platter_findings_allow_writing(&findings, err)))
         return result;
-    /* A new block could come to lie where such an entry points: what is wrong is not made worse. */
-    if (first.any) {
-        char text[400];
-
-        memcpy(text, first.error.message, sizeof(text) - 1);
-        text[sizeof(text) - 1] = '\0';
-        return platter_error_set(err, PLATTER_E_READ_ONLY, first.error.file, first.error.offset,
-                                 "is damaged and can only be read: %s", text);
-    }
     s->end = (end + VHD_SECTOR - 1) / VHD_SECTOR * VHD_SECTOR;
     s->dirty = calloc(MAX_DIRTY, sizeof(struct platter_cache_entry *));
     s->dirty_pages = calloc(MAX_DIRTY, sizeof(*s->dirty_pages));
@@ -76,7 +53,7 @@ static enum platter_result write_page(struct vhd_sparse *s, uint64_t at, struct 
         return result;
     memcpy(copy, page, length);
     platter_page_table_release(&s->table);
-    result = platter_block_write(s->file, copy, length, s->table.offset + at, err);
+    result = platter_block_write(s->m.file, copy, length, s->table.offset + at, err);
     if (result == PLATTER_OK)
         platter_page_table_set_changed(&s->table, at, false);
     return result;
@@ -85,7 +62,7 @@ static enum platter_result write_page(struct vhd_sparse *s, uint64_t at, struct 
 /* `change` held. */
 static enum platter_result flush_tables(struct vhd_sparse *s, struct platter_error *err)
 {
-    enum platter_result result = platter_block_flush(s->file, err);
+    enum platter_result result = platter_block_flush(s->m.file, err);
 
     if (result || (!s->dirty_count && !s->dirty_page_count))
         return result;
@@ -93,7 +70,7 @@ static enum platter_result flush_tables(struct vhd_sparse *s, struct platter_err
         struct platter_cache_entry *piece = s->dirty[s->dirty_count - 1];
 
         result =
-            platter_block_write(s->file, platter_cache_data(piece), VHD_BITMAP_PIECE, platter_cache_key(piece), err);
+            platter_block_write(s->m.file, platter_cache_data(piece), VHD_BITMAP_PIECE, platter_cache_key(piece), err);
         if (result)
             return result;
         platter_cache_release(s->bitmaps, piece);
@@ -104,7 +81,7 @@ static enum platter_result flush_tables(struct vhd_sparse *s, struct platter_err
             return result;
         s->dirty_page_count--;
     }
-    return platter_block_flush(s->file, err);
+    return platter_block_flush(s->m.file, err);
 }
 
 enum platter_result platter_vhd_flush(struct platter_block *base, struct platter_error *err)
@@ -112,9 +89,9 @@ enum platter_result platter_vhd_flush(struct platter_block *base, struct platter
     struct vhd_sparse *s = (struct vhd_sparse *)base;
     enum platter_result result;
 
-    platter_mutex_lock(&s->change);
+    platter_mutex_lock(&s->m.change);
     result = flush_tables(s, err);
-    platter_mutex_unlock(&s->change);
+    platter_mutex_unlock(&s->m.change);
     return result;
 }
 
@@ -122,17 +99,17 @@ enum platter_result platter_vhd_flush(struct platter_block *base, struct platter
 static enum platter_result start(struct vhd_sparse *s, struct platter_error *err)
 {
     uint8_t copy[VHD_FOOTER_SIZE];
-    enum platter_result result = platter_block_read(s->file, copy, sizeof(copy), 0, err);
+    enum platter_result result = platter_block_read(s->m.file, copy, sizeof(copy), 0, err);
 
     if (result == PLATTER_OK && memcmp(copy, s->footer.raw, sizeof(copy)) != 0) {
-        result = platter_block_write(s->file, s->footer.raw, VHD_FOOTER_SIZE, 0, err);
+        result = platter_block_write(s->m.file, s->footer.raw, VHD_FOOTER_SIZE, 0, err);
         if (result == PLATTER_OK)
-            result = platter_block_flush(s->file, err);
+            result = platter_block_flush(s->m.file, err);
     }
     if (result == PLATTER_OK && (s->footer.copy_used || s->footer.length != VHD_FOOTER_SIZE)) {
-        result = platter_file_resize(s->file, s->end + VHD_FOOTER_SIZE, err);
+        result = platter_file_resize(s->m.file, s->end + VHD_FOOTER_SIZE, err);
         if (result == PLATTER_OK)
-            result = platter_block_write(s->file, s->footer.raw, VHD_FOOTER_SIZE, s->end, err);
+            result = platter_block_write(s->m.file, s->footer.raw, VHD_FOOTER_SIZE, s->end, err);
     }
     s->started = result == PLATTER_OK;
     return result;
@@ -141,21 +118,21 @@ static enum platter_result start(struct vhd_sparse *s, struct platter_error *err
 /* `change` held. A block's room where the footer was; *at is where its bitmap goes. */
 static enum platter_result take_room(struct vhd_sparse *s, uint64_t *at, struct platter_error *err)
 {
-    uint64_t room = (uint64_t)s->bitmap_bytes + s->header.block_size, before = platter_block_size(s->file);
+    uint64_t room = (uint64_t)s->bitmap_bytes + s->header.block_size, before = platter_block_size(s->m.file);
     uint64_t end = s->end + room;
     uint8_t *bitmap;
     enum platter_result result;
 
     if (s->end / VHD_SECTOR >= VHD_UNUSED)
-        return platter_error_set(err, PLATTER_E_NO_SPACE, s->file->name, s->end,
+        return platter_error_set(err, PLATTER_E_NO_SPACE, s->m.file->name, s->end,
                                  "a VHD cannot grow beyond 2 TiB, which is as far as its table reaches");
     bitmap = malloc(s->bitmap_bytes);
     if (!bitmap)
         return no_memory(s, err);
-    if ((result = platter_file_resize(s->file, end + VHD_FOOTER_SIZE, err)))
+    if ((result = platter_file_resize(s->m.file, end + VHD_FOOTER_SIZE, err)))
         goto out;
-    if ((result = platter_block_write(s->file, s->footer.raw, VHD_FOOTER_SIZE, end, err))) {
-        (void)platter_file_resize(s->file, before, NULL);
+    if ((result = platter_block_write(s->m.file, s->footer.raw, VHD_FOOTER_SIZE, end, err))) {
+        (void)platter_file_resize(s->m.file, before, NULL);
         goto out;
     }
     *at = s->end;
@@ -163,8 +140,8 @@ static enum platter_result take_room(struct vhd_sparse *s, uint64_t *at, struct 
     for (uint64_t piece = *at; piece < *at + s->bitmap_bytes; piece += VHD_BITMAP_PIECE)
         platter_cache_forget(s->bitmaps, piece);
     /* All of a dynamic disk's block is zeros that may as well be there; then its bitmap never changes again. */
-    memset(bitmap, s->parent ? 0 : 0xFF, s->bitmap_bytes);
-    result = platter_block_write(s->file, bitmap, s->bitmap_bytes, *at, err);
+    memset(bitmap, s->m.parent ? 0 : 0xFF, s->bitmap_bytes);
+    result = platter_block_write(s->m.file, bitmap, s->bitmap_bytes, *at, err);
 out:
     free(bitmap);
     return result;
@@ -223,7 +200,7 @@ static enum platter_result set_entry(struct vhd_sparse *s, uint64_t block, uint6
         return result;
     platter_put_be32(&raw, (uint32_t)(at / VHD_SECTOR));
     __atomic_store_n(page + PLATTER_TABLE_PAGE + block % (PLATTER_TABLE_PAGE / 4),
-                     s->parent ? VHD_BITMAP_PARTIAL : VHD_BITMAP_FULL, __ATOMIC_RELAXED);
+                     s->m.parent ? VHD_BITMAP_PARTIAL : VHD_BITMAP_FULL, __ATOMIC_RELAXED);
     __atomic_store_n((uint32_t *)(void *)(page + in_table % PLATTER_TABLE_PAGE), raw, __ATOMIC_RELEASE);
     platter_page_table_set_changed(&s->table, in_table, true);
     platter_page_table_release(&s->table);
@@ -234,37 +211,12 @@ static enum platter_result set_entry(struct vhd_sparse *s, uint64_t block, uint6
     return PLATTER_OK;
 }
 
-/* `change` held. Writes whole sectors around [offset, offset + length), none of which is there yet. */
-static enum platter_result write_sectors(struct vhd_sparse *s, const uint8_t *buffer, size_t length, uint64_t offset,
-                                         uint64_t host, struct platter_error *err)
+enum platter_result platter_vhd_write_new(struct platter_mapped *m, const uint8_t *buffer, uint64_t offset,
+                                          const struct platter_run *run, uint64_t *done, struct platter_error *err)
 {
-    size_t head = (size_t)(offset % VHD_SECTOR), whole = (head + length + VHD_SECTOR - 1) / VHD_SECTOR * VHD_SECTOR;
-    enum platter_result result = PLATTER_OK;
-    uint8_t *copy;
-
-    if (whole == length)
-        return platter_block_write(s->file, buffer, length, host, err);
-    copy = malloc(whole);
-    if (!copy)
-        return no_memory(s, err);
-    /* Only the first and the last sector are in part what they were; the disk consists of whole sectors. */
-    result = platter_vhd_read(&s->base, copy, VHD_SECTOR, offset - head, err);
-    if (result == PLATTER_OK && whole > VHD_SECTOR)
-        result =
-            platter_vhd_read(&s->base, copy + whole - VHD_SECTOR, VHD_SECTOR, offset - head + whole - VHD_SECTOR, err);
-    if (result == PLATTER_OK) {
-        memcpy(copy + head, buffer, length);
-        result = platter_block_write(s->file, copy, whole, host - head, err);
-    }
-    free(copy);
-    return result;
-}
-
-/* `change` held. Writes the first part of the request, sectors that are not there yet, in one block. */
-static enum platter_result write_new(struct vhd_sparse *s, const uint8_t *buffer, uint64_t length, uint64_t offset,
-                                     uint64_t *done, struct platter_error *err)
-{
+    struct vhd_sparse *s = (struct vhd_sparse *)m;
     uint64_t block = offset >> s->block_bits, within = offset & (s->header.block_size - 1), at;
+    uint64_t length = run->length;
     uint32_t first = (uint32_t)(within / VHD_SECTOR), entry;
     enum platter_result result = make_room(s, err);
 
@@ -280,70 +232,12 @@ static enum platter_result write_new(struct vhd_sparse *s, const uint8_t *buffer
     at = (uint64_t)entry * VHD_SECTOR;
     if (entry == VHD_UNUSED && (result = take_room(s, &at, err)))
         return result;
-    result = write_sectors(s, buffer, (size_t)length, offset, at + s->bitmap_bytes + within, err);
-    if (result == PLATTER_OK && (s->parent || entry != VHD_UNUSED))
+    result =
+        platter_mapped_write_sectors(m, VHD_SECTOR, buffer, (size_t)length, offset, at + s->bitmap_bytes + within, err);
+    if (result == PLATTER_OK && (s->m.parent || entry != VHD_UNUSED))
         result = set_bits(s, at, first, (uint32_t)((within + length + VHD_SECTOR - 1) / VHD_SECTOR) - first, err);
     if (result == PLATTER_OK && entry == VHD_UNUSED)
         result = set_entry(s, block, at, err);
     *done = length;
-    return result;
-}
-
-/* Overwrites what is there; *done 0: the first sector is not. */
-static enum platter_result write_in_place(struct vhd_sparse *s, const uint8_t *buffer, uint64_t length, uint64_t offset,
-                                          struct vhd_run *run, uint64_t *done, struct platter_error *err)
-{
-    enum platter_result result = platter_vhd_lookup(s, offset, length, run, err);
-
-    *done = 0;
-    if (result || !run->own)
-        return result;
-    *done = run->length;
-    return platter_block_write(s->file, buffer, (size_t)run->length, run->host, err);
-}
-
-enum platter_result platter_vhd_write(struct platter_block *base, const void *buffer, size_t length, uint64_t offset,
-                                      struct platter_error *err)
-{
-    struct vhd_sparse *s = (struct vhd_sparse *)base;
-    const uint8_t *data = buffer;
-    enum platter_result result = PLATTER_OK;
-
-    while (length && result == PLATTER_OK) {
-        struct vhd_run run;
-        uint64_t done;
-
-        result = write_in_place(s, data, length, offset, &run, &done, err);
-        if (result == PLATTER_OK && done == 0) {
-            platter_mutex_lock(&s->change);
-            /* Somebody else may have put it there meanwhile. */
-            result = write_in_place(s, data, length, offset, &run, &done, err);
-            if (result == PLATTER_OK && done == 0)
-                result = write_new(s, data, run.length, offset, &done, err);
-            platter_mutex_unlock(&s->change);
-        }
-        data += done;
-        offset += done;
-        length -= (size_t)done;
-    }
-    return result;
-}
-
-/* What is there becomes a hole in the file, which reads as zero; what is not there stays as it is. */
-enum platter_result platter_vhd_discard(struct platter_block *base, uint64_t offset, uint64_t length,
-                                        struct platter_error *err)
-{
-    struct vhd_sparse *s = (struct vhd_sparse *)base;
-    enum platter_result result = PLATTER_OK;
-
-    while (length && result == PLATTER_OK) {
-        struct vhd_run run;
-
-        result = platter_vhd_lookup(s, offset, length, &run, err);
-        if (result == PLATTER_OK && run.own)
-            result = platter_block_discard(s->file, run.host, run.length, err);
-        offset += run.length;
-        length -= run.length;
-    }
     return result;
 }

@@ -23,9 +23,7 @@ static void vhdx_free(struct vhdx *x)
 {
     platter_cache_free(x->bitmaps);
     platter_page_table_close(&x->bat);
-    platter_block_unref(x->parent);
-    platter_block_unref(x->file);
-    platter_mutex_destroy(&x->change);
+    platter_mapped_free(&x->m);
     free(x);
 }
 
@@ -34,7 +32,7 @@ static void vhdx_close(struct platter_block *base)
     struct vhdx *x = (struct vhdx *)base;
 
     /* Who wanted to know whether his last writes arrived has flushed; the others still get them written. */
-    if (x->writable)
+    if (x->m.writable)
         platter_vhdx_write_end(x);
     vhdx_free(x);
 }
@@ -42,14 +40,14 @@ static void vhdx_close(struct platter_block *base)
 static const struct platter_block_ops vhdx_ops = {
     .layer = "VHDX",
     .close = vhdx_close,
-    .read = platter_vhdx_read,
-    .write = platter_vhdx_write,
+    .read = platter_mapped_read,
+    .write = platter_mapped_write,
     .flush = platter_vhdx_flush,
-    .discard = platter_vhdx_discard,
-    .map = platter_vhdx_map,
+    .discard = platter_mapped_discard,
+    .map = platter_mapped_map,
 };
 
-/* Sets x->file to what the image is once its log has been replayed. */
+/* Sets x->m.file to what the image is once its log has been replayed. */
 static enum platter_result replay(struct vhdx *x, struct platter_block *file, bool writable,
                                   struct platter_detail_list *details, struct platter_error *err)
 {
@@ -57,7 +55,7 @@ static enum platter_result replay(struct vhdx *x, struct platter_block *file, bo
     enum platter_result result;
 
     if (platter_vhdx_guid_is_zero(x->header.log)) {
-        x->file = platter_block_ref(file);
+        x->m.file = platter_block_ref(file);
         return PLATTER_OK;
     }
     result = platter_vhdx_log_read(file, &x->header, &log, err);
@@ -67,9 +65,9 @@ static enum platter_result replay(struct vhdx *x, struct platter_block *file, bo
                        log.count, writable ? "into the file" : "in memory");
     if (writable) {
         result = platter_vhdx_replay(file, &x->header, &log, err);
-        x->file = result ? NULL : platter_block_ref(file);
+        x->m.file = result ? NULL : platter_block_ref(file);
     } else {
-        result = platter_vhdx_replayed(file, &log, &x->file, err);
+        result = platter_vhdx_replayed(file, &log, &x->m.file, err);
         x->replayed = true;
     }
     platter_vhdx_log_free(&log);
@@ -90,12 +88,12 @@ static enum platter_result tables_open(struct vhdx *x, struct platter_error *err
     if (x->meta.has_parent)
         entries = vhdx_bitmap_index(x, blocks - 1) + 1;
     if (entries * 8 > x->regions.bat.length)
-        return platter_error_set(err, PLATTER_E_FORMAT, x->file->name, x->regions.bat.offset,
+        return platter_error_set(err, PLATTER_E_FORMAT, x->m.file->name, x->regions.bat.offset,
                                  "the block allocation table has %u bytes, too few for the disk's %llu blocks",
                                  x->regions.bat.length, (unsigned long long)blocks);
     /* Whole sectors: the log takes no less. The region has as much. */
     entries = (entries * 8 + VHDX_SECTOR - 1) / VHDX_SECTOR * VHDX_SECTOR / 8;
-    result = platter_page_table_open(&x->bat, x->file, x->regions.bat.offset, entries * 8, 0, err);
+    result = platter_page_table_open(&x->bat, x->m.file, x->regions.bat.offset, entries * 8, 0, err);
     if (result == PLATTER_OK)
         result = platter_cache_create(VHDX_SECTOR, BITMAP_CACHE_BYTES, &x->bitmaps, err);
     return result;
@@ -107,7 +105,7 @@ static void add_details(struct vhdx *x, struct platter_detail_list *details)
     uint8_t raw[sizeof(creator)];
     char text[sizeof(creator) * 2];
 
-    if (platter_block_read(x->file, raw, sizeof(raw), 8, NULL) == PLATTER_OK) {
+    if (platter_block_read(x->m.file, raw, sizeof(raw), 8, NULL) == PLATTER_OK) {
         for (size_t i = 0; i < 256; i++)
             creator[i] = platter_le16(raw + 2 * i);
         if (platter_utf8_from_utf16(creator, 256, text, sizeof(text)))
@@ -136,11 +134,11 @@ static enum platter_result vhdx_open(struct platter_block *file, const struct pl
 
     if (!x)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, request->path, PLATTER_NO_OFFSET, "out of memory");
-    platter_mutex_init(&x->change);
+    platter_mapped_init(&x->m, &platter_vhdx_mapped_ops, NULL);
     if ((result = platter_vhdx_header_read(file, &x->header, err)) ||
         (result = replay(x, file, writable, opened->details, err)) ||
-        (result = platter_vhdx_regions_read(x->file, &x->header, &x->regions, err)) ||
-        (result = platter_vhdx_metadata_read(x->file, &x->regions, &x->meta, err)) || (result = tables_open(x, err)))
+        (result = platter_vhdx_regions_read(x->m.file, &x->header, &x->regions, err)) ||
+        (result = platter_vhdx_metadata_read(x->m.file, &x->regions, &x->meta, err)) || (result = tables_open(x, err)))
         goto fail;
     add_details(x, opened->details);
     if (x->meta.has_parent && (result = platter_vhdx_parent_open(x, request, opened->details, err)))
@@ -150,15 +148,15 @@ static enum platter_result vhdx_open(struct platter_block *file, const struct pl
             goto fail;
         caps |= PLATTER_CAP_WRITE | (file->caps & PLATTER_CAP_DISCARD);
     }
-    result = platter_block_init(&x->base, &vhdx_ops, request->path, x->meta.disk_size,
+    result = platter_block_init(&x->m.base, &vhdx_ops, request->path, x->meta.disk_size,
                                 options->sector_size ? options->sector_size : x->meta.logical_sector,
                                 x->meta.physical_sector, caps, err);
     if (result)
         goto fail;
-    x->writable = writable;
+    x->m.writable = writable;
     opened->variant = x->meta.has_parent ? "differencing" : x->meta.leave_allocated ? "fixed" : "dynamic";
     opened->writable = true;
-    opened->block = &x->base;
+    opened->block = &x->m.base;
     return PLATTER_OK;
 fail:
     vhdx_free(x);
@@ -168,7 +166,7 @@ fail:
 const struct platter_format platter_format_vhdx = {
     .name = "vhdx",
     .probe = vhdx_probe,
-    .maker = &platter_vhdx_maker,
     .open = vhdx_open,
     .verify = platter_vhdx_verify,
+    .maker = &platter_vhdx_maker,
 };

@@ -6,17 +6,17 @@
  * vhdx_log.c (finding what is in the log), vhdx_replay.c (replaying it, into the file or in memory), vhdx_map.c
  * (reading), vhdx_write.c, vhdx_journal.c (writing the log), vhdx_parent.c, vhdx_check.c.
  *
- * Locks: `change` for whoever adds blocks or sectors, and for headers and log. Who overwrites or reads what is there
- * takes none: a block stays where it is for as long as the image is open. Entries of the BAT and bytes of sector
- * bitmaps are stored and loaded atomically, after the data they speak of.
+ * Locks: mapped.h; `m.change` is also for headers and log. Entries of the BAT and bytes of sector bitmaps are stored and
+ * loaded atomically, after the data they speak of.
  */
 #ifndef PLATTER_ENGINE_FORMAT_VHDX_H
 #define PLATTER_ENGINE_FORMAT_VHDX_H
 
 #include "../bytes.h"
 #include "../cache.h"
-#include "../os/thread.h"
+#include "findings.h"
 #include "format.h"
+#include "mapped.h"
 #include "page_table.h"
 
 #define VHDX_MIB (1u << 20)
@@ -96,34 +96,24 @@ struct vhdx_dirty {
 };
 
 struct vhdx {
-    struct platter_block base;
-    struct platter_block *file, *parent; /* file: with the log replayed; parent: NULL without one */
+    struct platter_mapped m; /* file: with the log replayed */
     struct vhdx_header header;
     struct vhdx_regions regions;
     struct vhdx_metadata meta;
     uint32_t block_bits, chunk_bits; /* blocks of a chunk: 1 << chunk_bits */
     uint32_t sector_bits;
-    bool writable, replayed;
+    bool replayed;
     struct platter_page_table bat;
     struct platter_cache *bitmaps; /* sectors of sector bitmaps, by their offset in the file */
 
-    struct platter_mutex change;
     bool started; /* atomic; the headers tell that somebody has written */
-    /* Below: under `change`, and only when writable. */
+    /* Below: under `m.change`, and only when writable. */
     struct vhdx_dirty dirty[VHDX_MAX_DIRTY];
     size_t dirty_count;
     vhdx_guid log_id; /* what the session's log entries carry */
     uint64_t log_sequence;
 };
 
-struct vhdx_run {
-    enum vhdx_where { VHDX_ZEROS, VHDX_OWN, VHDX_PARENT } where;
-    uint64_t host;   /* OWN: byte in the file */
-    uint64_t length; /* of the disk, alike; OWN: contiguous in the file */
-};
-
-enum platter_result platter_vhdx_regions_write(struct platter_block *file, const struct vhdx_regions *regions,
-                                               struct platter_error *err);
 /* vhdx_header.c */
 enum platter_result platter_vhdx_header_read(struct platter_block *file, struct vhdx_header *header,
                                              struct platter_error *err);
@@ -132,13 +122,8 @@ enum platter_result platter_vhdx_header_write(struct platter_block *file, struct
                                               struct platter_error *err);
 enum platter_result platter_vhdx_regions_read(struct platter_block *file, const struct vhdx_header *header,
                                               struct vhdx_regions *regions, struct platter_error *err);
-/* All but a parent. */
-enum platter_result platter_vhdx_metadata_write(struct platter_block *file, const struct vhdx_region *region,
-                                                const struct vhdx_metadata *meta, struct platter_error *err);
-
-/* vhdx_create.c */
-extern const struct platter_maker platter_vhdx_maker;
-
+enum platter_result platter_vhdx_regions_write(struct platter_block *file, const struct vhdx_regions *regions,
+                                               struct platter_error *err);
 bool platter_vhdx_guid_is_zero(const vhdx_guid id);
 /* As Windows writes it: lower case, no braces. */
 void platter_vhdx_guid_text(const vhdx_guid id, char text[37]);
@@ -146,6 +131,13 @@ void platter_vhdx_guid_text(const vhdx_guid id, char text[37]);
 /* vhdx_metadata.c */
 enum platter_result platter_vhdx_metadata_read(struct platter_block *file, const struct vhdx_regions *regions,
                                                struct vhdx_metadata *meta, struct platter_error *err);
+
+/* All but a parent. */
+enum platter_result platter_vhdx_metadata_write(struct platter_block *file, const struct vhdx_region *region,
+                                                const struct vhdx_metadata *meta, struct platter_error *err);
+
+/* vhdx_create.c */
+extern const struct platter_maker platter_vhdx_maker;
 
 /* vhdx_log.c; the header's log GUID is not zero */
 enum platter_result platter_vhdx_log_read(struct platter_block *file, const struct vhdx_header *header,
@@ -176,24 +168,18 @@ static inline uint64_t vhdx_bitmap_index(const struct vhdx *x, uint64_t block)
     return ((chunk + 1) << x->chunk_bits) + chunk;
 }
 enum platter_result platter_vhdx_entry(struct vhdx *x, uint64_t index, uint64_t *entry, struct platter_error *err);
-/* `limit` bytes from `offset` are of interest. */
-enum platter_result platter_vhdx_lookup(struct vhdx *x, uint64_t offset, uint64_t limit, struct vhdx_run *run,
-                                        struct platter_error *err);
 enum platter_result platter_vhdx_bitmap_piece(struct vhdx *x, uint64_t at, struct platter_cache_entry **piece,
                                               struct platter_error *err);
 /* True when a block of `length` bytes can lie there: not over what else the file holds. */
 bool platter_vhdx_room_for(const struct vhdx *x, uint64_t offset, uint64_t length);
-enum platter_result platter_vhdx_read(struct platter_block *base, void *buffer, size_t length, uint64_t offset,
-                                      struct platter_error *err);
-enum platter_result platter_vhdx_map(struct platter_block *base, uint64_t offset, uint64_t length,
-                                     struct platter_extent *extent, struct platter_error *err);
+extern const struct platter_mapped_ops platter_vhdx_mapped_ops;
 
 /* vhdx_write.c */
 enum platter_result platter_vhdx_write_prepare(struct vhdx *x, struct platter_error *err);
-enum platter_result platter_vhdx_write(struct platter_block *base, const void *buffer, size_t length, uint64_t offset,
-                                       struct platter_error *err);
-enum platter_result platter_vhdx_discard(struct platter_block *base, uint64_t offset, uint64_t length,
-                                         struct platter_error *err);
+/* See struct platter_mapped_ops. */
+enum platter_result platter_vhdx_begin(struct platter_mapped *m, struct platter_error *err);
+enum platter_result platter_vhdx_write_new(struct platter_mapped *m, const uint8_t *buffer, uint64_t offset,
+                                           const struct platter_run *run, uint64_t *done, struct platter_error *err);
 
 /* vhdx_journal.c */
 /* `change` held. Remembers that the sector with this byte of the file differs; `piece` NULL: it is the BAT's. */
@@ -204,10 +190,8 @@ enum platter_result platter_vhdx_flush(struct platter_block *base, struct platte
 /* Empties the log, as a file that nobody has open should have it; lets go of what could not be written. */
 void platter_vhdx_write_end(struct vhdx *x);
 
-/* vhdx_check.c; `finding` gets blocks outside the file, in impossible states, and over each other */
-typedef void platter_vhdx_finding_fn(void *context, const struct platter_error *finding);
-enum platter_result platter_vhdx_scan(struct vhdx *x, platter_vhdx_finding_fn *finding, void *context,
-                                      struct platter_error *err);
+/* vhdx_check.c: blocks outside the file, in impossible states, and over each other; all of them fatal */
+enum platter_result platter_vhdx_scan(struct vhdx *x, struct platter_findings *findings, struct platter_error *err);
 enum platter_result platter_vhdx_verify(struct platter_block *disk, platter_finding_fn *finding, void *context,
                                         const struct platter_progress *progress, struct platter_verify_report *report,
                                         struct platter_error *err);

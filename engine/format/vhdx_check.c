@@ -1,38 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* VHDX: damaged copies, and blocks in impossible states, outside the file, or over each other. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vhdx.h"
 
-#define PIECE (1u << 20)   /* bytes of the BAT that are read at once */
-#define MAX_FINDINGS 1000u /* nobody reads more, and a hostile table has millions */
+#define PIECE (1u << 20) /* bytes of the BAT that are read at once */
 
 struct scan {
     struct vhdx *x;
     uint8_t *used;   /* a bit for each MiB of the file; blocks begin and end at such */
     uint64_t blocks; /* of the disk */
-    platter_vhdx_finding_fn *finding;
-    void *context;
-    unsigned findings;
+    struct platter_findings *findings;
 };
-
-static void PLATTER_PRINTF(3, 4) found(struct scan *scan, uint64_t at, const char *format, ...)
-{
-    struct platter_error error;
-    char text[256];
-    va_list arguments;
-
-    if (scan->findings++ >= MAX_FINDINGS)
-        return;
-    va_start(arguments, format);
-    if (vsnprintf(text, sizeof(text), format, arguments) < 0)
-        text[0] = '\0';
-    va_end(arguments);
-    (void)platter_error_set(&error, PLATTER_E_FORMAT, scan->x->file->name, at, "%s", text);
-    scan->finding(scan->context, &error);
-}
 
 /* Counts the file's bytes as used. False: some are already. */
 static bool use(struct scan *scan, uint64_t offset, uint64_t length)
@@ -59,15 +39,17 @@ static enum platter_result scan_entry(struct scan *scan, uint64_t index, uint64_
         return PLATTER_OK;
     if (bitmap ? state != 0 && state != VHDX_BITMAP_PRESENT
                : state == 4 || (state == VHDX_PARTIALLY_PRESENT && !x->meta.has_parent)) {
-        found(scan, at, "a block is in state %u, which cannot be", state);
+        platter_found(scan->findings, x->m.file->name, true, at, "a block is in state %u, which cannot be", state);
         return PLATTER_OK;
     }
     if (state < VHDX_FULLY_PRESENT)
         return PLATTER_OK;
-    if (!platter_vhdx_room_for(x, offset, length) || !platter_inside(offset, length, platter_block_size(x->file)))
-        found(scan, at, "a block is said to be at byte %llu, where none can be", (unsigned long long)offset);
+    if (!platter_vhdx_room_for(x, offset, length) || !platter_inside(offset, length, platter_block_size(x->m.file)))
+        platter_found(scan->findings, x->m.file->name, true, at,
+                      "a block is said to be at byte %llu, where none can be", (unsigned long long)offset);
     else if (!use(scan, offset, length))
-        found(scan, at, "the block at byte %llu lies over another", (unsigned long long)offset);
+        platter_found(scan->findings, x->m.file->name, true, at, "the block at byte %llu lies over another",
+                      (unsigned long long)offset);
     if (state == VHDX_PARTIALLY_PRESENT) {
         uint64_t chunk = index / ((1ull << x->chunk_bits) + 1), sectors;
         enum platter_result result = platter_vhdx_entry(x, vhdx_bitmap_index(x, chunk << x->chunk_bits), &sectors, err);
@@ -75,16 +57,16 @@ static enum platter_result scan_entry(struct scan *scan, uint64_t index, uint64_
         if (result)
             return result;
         if (VHDX_STATE(sectors) != VHDX_BITMAP_PRESENT)
-            found(scan, at, "a block is partially present, and there is no bitmap that says which part");
+            platter_found(scan->findings, x->m.file->name, true, at,
+                          "a block is partially present, and there is no bitmap that says which part");
     }
     return PLATTER_OK;
 }
 
-enum platter_result platter_vhdx_scan(struct vhdx *x, platter_vhdx_finding_fn *finding, void *context,
-                                      struct platter_error *err)
+enum platter_result platter_vhdx_scan(struct vhdx *x, struct platter_findings *findings, struct platter_error *err)
 {
-    struct scan scan = {.x = x, .finding = finding, .context = context};
-    uint64_t size = platter_block_size(x->file);
+    struct scan scan = {.x = x, .findings = findings};
+    uint64_t size = platter_block_size(x->m.file);
     uint8_t *piece = malloc(PIECE);
     enum platter_result result = PLATTER_OK;
 
@@ -92,13 +74,14 @@ enum platter_result platter_vhdx_scan(struct vhdx *x, platter_vhdx_finding_fn *f
     if (size / VHDX_MIB / 8 < SIZE_MAX / 2)
         scan.used = calloc((size_t)(size / VHDX_MIB / 8 + 1), 1);
     if (!piece || !scan.used) {
-        result = platter_error_set(err, PLATTER_E_NO_MEMORY, x->file->name, PLATTER_NO_OFFSET, "out of memory");
+        result = platter_error_set(err, PLATTER_E_NO_MEMORY, x->m.file->name, PLATTER_NO_OFFSET, "out of memory");
         goto out;
     }
-    for (uint64_t at = 0; at < x->bat.bytes && result == PLATTER_OK && scan.findings <= MAX_FINDINGS; at += PIECE) {
+    for (uint64_t at = 0; at < x->bat.bytes && result == PLATTER_OK && findings->count < PLATTER_FINDINGS_MOST;
+         at += PIECE) {
         size_t length = x->bat.bytes - at < PIECE ? (size_t)(x->bat.bytes - at) : PIECE;
 
-        result = platter_block_read(x->file, piece, length, x->regions.bat.offset + at, err);
+        result = platter_block_read(x->m.file, piece, length, x->regions.bat.offset + at, err);
         for (size_t i = 0; i + 8 <= length && result == PLATTER_OK; i += 8) {
             uint64_t entry = platter_le64(piece + i);
 
@@ -112,45 +95,22 @@ out:
     return result;
 }
 
-struct verify {
-    platter_finding_fn *finding;
-    void *context;
-    struct platter_verify_report *report;
-};
-
-static void tell(void *context, const struct platter_error *finding)
-{
-    struct verify *verify = context;
-
-    verify->report->errors++;
-    if (verify->finding)
-        verify->finding(verify->context, true, finding);
-}
-
-static void warn(struct verify *verify, const struct vhdx *x, uint64_t at, const char *what)
-{
-    struct platter_error error;
-
-    (void)platter_error_set(&error, PLATTER_E_FORMAT, x->file->name, at, "%s", what);
-    verify->report->warnings++;
-    if (verify->finding)
-        verify->finding(verify->context, false, &error);
-}
-
 enum platter_result platter_vhdx_verify(struct platter_block *disk, platter_finding_fn *finding, void *context,
                                         const struct platter_progress *progress, struct platter_verify_report *report,
                                         struct platter_error *err)
 {
-    struct verify verify = {.finding = finding, .context = context, .report = report};
+    struct platter_findings findings = {.function = finding, .context = context, .report = report};
     struct vhdx *x = (struct vhdx *)disk;
 
     (void)progress; /* the tables are small beside the data, whose reading shows it */
     if (x->header.other_damaged)
-        warn(&verify, x, VHDX_HEADER_AT(1 - x->header.current), "one of the two headers is damaged");
+        platter_found(&findings, x->m.file->name, false, VHDX_HEADER_AT(1 - x->header.current),
+                      "one of the two headers is damaged");
     if (x->regions.other_damaged)
-        warn(&verify, x, VHDX_REGION_TABLE_AT(0), "one of the two region tables is damaged");
+        platter_found(&findings, x->m.file->name, false, VHDX_REGION_TABLE_AT(0),
+                      "one of the two region tables is damaged");
     if (x->replayed)
-        warn(&verify, x, x->header.log_offset,
-             "was not closed properly; opening it for writing brings what its log holds into place");
-    return platter_vhdx_scan(x, tell, &verify, err);
+        platter_found(&findings, x->m.file->name, false, x->header.log_offset,
+                      "was not closed properly; opening it for writing brings what its log holds into place");
+    return platter_vhdx_scan(x, &findings, err);
 }

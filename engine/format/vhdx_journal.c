@@ -53,7 +53,7 @@ static enum platter_result copy_sector(struct vhdx *x, const struct vhdx_dirty *
 static enum platter_result build_entry(struct vhdx *x, uint8_t *raw, uint32_t length, uint32_t at,
                                        struct platter_error *err)
 {
-    uint64_t size = platter_block_size(x->file);
+    uint64_t size = platter_block_size(x->m.file);
 
     memcpy(raw, entry_mark, sizeof(entry_mark));
     platter_put_le32(raw + 8, length);
@@ -91,7 +91,7 @@ static enum platter_result announce_log(struct vhdx *x, struct platter_error *er
     if (memcmp(header.log, x->log_id, sizeof(vhdx_guid)) == 0)
         return PLATTER_OK;
     memcpy(header.log, x->log_id, sizeof(vhdx_guid));
-    result = platter_vhdx_header_write(x->file, &header, err);
+    result = platter_vhdx_header_write(x->m.file, &header, err);
     /* Where it stopped half-way, what is out of date is the other one. */
     x->header.sequence = header.sequence;
     x->header.current = header.current;
@@ -107,7 +107,7 @@ static enum platter_result log_changes(struct vhdx *x, struct platter_error *err
     enum platter_result result = PLATTER_OK;
 
     if (!raw)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, x->file->name, PLATTER_NO_OFFSET, "out of memory");
+        return platter_error_set(err, PLATTER_E_NO_MEMORY, x->m.file->name, PLATTER_NO_OFFSET, "out of memory");
     if (platter_vhdx_guid_is_zero(x->log_id))
         result = platter_os_random(x->log_id, sizeof(vhdx_guid), err);
     x->log_sequence++;
@@ -115,9 +115,9 @@ static enum platter_result log_changes(struct vhdx *x, struct platter_error *err
     if (result == PLATTER_OK)
         result = build_entry(x, raw, length, at, err);
     if (result == PLATTER_OK)
-        result = platter_block_write(x->file, raw, length, x->header.log_offset + at, err);
+        result = platter_block_write(x->m.file, raw, length, x->header.log_offset + at, err);
     if (result == PLATTER_OK)
-        result = platter_block_flush(x->file, err);
+        result = platter_block_flush(x->m.file, err);
     if (result == PLATTER_OK)
         result = announce_log(x, err);
     free(raw);
@@ -126,7 +126,7 @@ static enum platter_result log_changes(struct vhdx *x, struct platter_error *err
 
 enum platter_result platter_vhdx_commit(struct vhdx *x, struct platter_error *err)
 {
-    enum platter_result result = platter_block_flush(x->file, err);
+    enum platter_result result = platter_block_flush(x->m.file, err);
     uint8_t sector[VHDX_SECTOR];
 
     if (result || x->dirty_count == 0 || (result = log_changes(x, err)))
@@ -137,7 +137,7 @@ enum platter_result platter_vhdx_commit(struct vhdx *x, struct platter_error *er
 
         result = copy_sector(x, dirty, sector, err);
         if (result == PLATTER_OK)
-            result = platter_block_write(x->file, sector, sizeof(sector), dirty->offset, err);
+            result = platter_block_write(x->m.file, sector, sizeof(sector), dirty->offset, err);
         if (result)
             break;
         if (dirty->piece)
@@ -154,18 +154,18 @@ enum platter_result platter_vhdx_flush(struct platter_block *base, struct platte
     struct vhdx *x = (struct vhdx *)base;
     enum platter_result result;
 
-    platter_mutex_lock(&x->change);
+    platter_mutex_lock(&x->m.change);
     result = platter_vhdx_commit(x, err);
-    platter_mutex_unlock(&x->change);
+    platter_mutex_unlock(&x->m.change);
     return result;
 }
 
 void platter_vhdx_write_end(struct vhdx *x)
 {
     if (platter_vhdx_commit(x, NULL) == PLATTER_OK && !platter_vhdx_guid_is_zero(x->header.log) &&
-        platter_block_flush(x->file, NULL) == PLATTER_OK) {
+        platter_block_flush(x->m.file, NULL) == PLATTER_OK) {
         memset(x->header.log, 0, sizeof(vhdx_guid));
-        (void)platter_vhdx_header_write(x->file, &x->header, NULL);
+        (void)platter_vhdx_header_write(x->m.file, &x->header, NULL);
     }
     for (size_t i = 0; i < x->dirty_count; i++) {
         if (x->dirty[i].piece)

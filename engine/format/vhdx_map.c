@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* VHDX: from a disk's offset to what lies there, and reading it; the specification, 2.4 and 2.5. */
-#include <string.h>
-
-#include "parent.h"
 #include "vhdx.h"
 
 static bool meet(uint64_t a, uint64_t a_length, uint64_t b, uint64_t b_length)
@@ -21,7 +18,7 @@ bool platter_vhdx_room_for(const struct vhdx *x, uint64_t offset, uint64_t lengt
 
 static enum platter_result impossible(struct vhdx *x, uint64_t index, uint64_t entry, struct platter_error *err)
 {
-    return platter_error_set(err, PLATTER_E_FORMAT, x->file->name, x->regions.bat.offset + index * 8,
+    return platter_error_set(err, PLATTER_E_FORMAT, x->m.file->name, x->regions.bat.offset + index * 8,
                              "an entry of the block allocation table says state %u at byte %llu, which cannot be",
                              VHDX_STATE(entry), (unsigned long long)VHDX_OFFSET(entry));
 }
@@ -48,7 +45,7 @@ enum platter_result platter_vhdx_entry(struct vhdx *x, uint64_t index, uint64_t 
 
 static enum platter_result load_piece(void *context, uint64_t key, uint8_t *data, struct platter_error *err)
 {
-    return platter_block_read(((struct vhdx *)context)->file, data, VHDX_SECTOR, key, err);
+    return platter_block_read(((struct vhdx *)context)->m.file, data, VHDX_SECTOR, key, err);
 }
 
 enum platter_result platter_vhdx_bitmap_piece(struct vhdx *x, uint64_t at, struct platter_cache_entry **piece,
@@ -58,16 +55,16 @@ enum platter_result platter_vhdx_bitmap_piece(struct vhdx *x, uint64_t at, struc
 }
 
 /* Where blocks in this state have their sectors, all of them alike. */
-static enum vhdx_where where_of(const struct vhdx *x, uint64_t entry)
+static enum platter_run_kind kind_of(const struct vhdx *x, uint64_t entry)
 {
     if (VHDX_STATE(entry) == VHDX_FULLY_PRESENT)
-        return VHDX_OWN;
-    return VHDX_STATE(entry) == VHDX_NOT_PRESENT && x->parent ? VHDX_PARENT : VHDX_ZEROS;
+        return PLATTER_RUN_OWN;
+    return VHDX_STATE(entry) == VHDX_NOT_PRESENT && x->m.parent ? PLATTER_RUN_PARENT : PLATTER_RUN_ZERO;
 }
 
 /* Blocks that are nowhere in the file, one after the other, as far as the page and the limit go. */
 static uint64_t absent_length(struct vhdx *x, const uint8_t *page, uint64_t block, uint64_t offset, uint64_t limit,
-                              enum vhdx_where where)
+                              enum platter_run_kind kind)
 {
     uint64_t in_page = PLATTER_TABLE_PAGE / 8, next = block + 1, first = vhdx_bat_index(x, block);
 
@@ -77,7 +74,7 @@ static uint64_t absent_length(struct vhdx *x, const uint8_t *page, uint64_t bloc
         if (index / in_page != first / in_page)
             break;
         entry = entry_of(page, index);
-        if (VHDX_STATE(entry) > VHDX_UNMAPPED || where_of(x, entry) != where)
+        if (VHDX_STATE(entry) > VHDX_UNMAPPED || kind_of(x, entry) != kind)
             break;
         next++;
     }
@@ -91,7 +88,7 @@ static bool bit_of(const uint8_t *piece, uint32_t bit)
 
 /* A block of which sectors are here and others in the parent: the run from `offset` on. */
 static enum platter_result partial_run(struct vhdx *x, uint64_t offset, uint64_t limit, uint64_t block,
-                                       struct vhdx_run *run, struct platter_error *err)
+                                       struct platter_run *run, struct platter_error *err)
 {
     uint64_t index = vhdx_bitmap_index(x, block), entry, bitmap;
     uint32_t sector = (uint32_t)(offset >> x->sector_bits) & (VHDX_CHUNK_SECTORS - 1);
@@ -105,7 +102,7 @@ static enum platter_result partial_run(struct vhdx *x, uint64_t offset, uint64_t
         return result;
     bitmap = VHDX_OFFSET(entry);
     if (VHDX_STATE(entry) != VHDX_BITMAP_PRESENT || !platter_vhdx_room_for(x, bitmap, VHDX_MIB) ||
-        !platter_inside(bitmap, VHDX_MIB, platter_block_size(x->file)))
+        !platter_inside(bitmap, VHDX_MIB, platter_block_size(x->m.file)))
         return impossible(x, index, entry, err);
     result = platter_vhdx_bitmap_piece(x, bitmap + sector / 8 / VHDX_SECTOR * VHDX_SECTOR, &piece, err);
     if (result)
@@ -113,18 +110,19 @@ static enum platter_result partial_run(struct vhdx *x, uint64_t offset, uint64_t
     if (most > VHDX_SECTOR * 8 - bit)
         most = VHDX_SECTOR * 8 - bit;
     bits = platter_cache_data(piece);
-    run->where = bit_of(bits, bit) ? VHDX_OWN : VHDX_PARENT;
+    run->kind = bit_of(bits, bit) ? PLATTER_RUN_OWN : PLATTER_RUN_PARENT;
     while (count < most && (uint64_t)count << x->sector_bits < limit + x->meta.logical_sector &&
-           bit_of(bits, bit + count) == (run->where == VHDX_OWN))
+           bit_of(bits, bit + count) == (run->kind == PLATTER_RUN_OWN))
         count++;
     run->length = ((uint64_t)count << x->sector_bits) - offset % x->meta.logical_sector;
     platter_cache_release(x->bitmaps, piece);
     return PLATTER_OK;
 }
 
-enum platter_result platter_vhdx_lookup(struct vhdx *x, uint64_t offset, uint64_t limit, struct vhdx_run *run,
-                                        struct platter_error *err)
+static enum platter_result lookup(struct platter_mapped *m, uint64_t offset, uint64_t limit, struct platter_run *run,
+                                  struct platter_error *err)
 {
+    struct vhdx *x = (struct vhdx *)m;
     uint64_t block = offset >> x->block_bits, within = offset & (x->meta.block_size - 1);
     uint64_t index = vhdx_bat_index(x, block), entry;
     unsigned state;
@@ -135,10 +133,10 @@ enum platter_result platter_vhdx_lookup(struct vhdx *x, uint64_t offset, uint64_
         return result;
     entry = entry_of(page, index);
     state = VHDX_STATE(entry);
-    run->where = where_of(x, entry);
+    run->kind = kind_of(x, entry);
     run->length = x->meta.block_size - within;
     if (state <= VHDX_UNMAPPED)
-        run->length = absent_length(x, page, block, offset, limit, run->where);
+        run->length = absent_length(x, page, block, offset, limit, run->kind);
     platter_page_table_release(&x->bat);
     if (state == VHDX_PARTIALLY_PRESENT && x->meta.has_parent) {
         if ((result = partial_run(x, offset, limit, block, run, err)))
@@ -149,8 +147,8 @@ enum platter_result platter_vhdx_lookup(struct vhdx *x, uint64_t offset, uint64_
     if (state >= VHDX_FULLY_PRESENT) {
         run->host = VHDX_OFFSET(entry) + within;
         if (!platter_vhdx_room_for(x, VHDX_OFFSET(entry), x->meta.block_size) ||
-            (run->where == VHDX_OWN &&
-             !platter_inside(run->host, run->length < limit ? run->length : limit, platter_block_size(x->file))))
+            (run->kind == PLATTER_RUN_OWN &&
+             !platter_inside(run->host, run->length < limit ? run->length : limit, platter_block_size(x->m.file))))
             return impossible(x, index, entry, err);
     }
     if (run->length > limit)
@@ -158,46 +156,8 @@ enum platter_result platter_vhdx_lookup(struct vhdx *x, uint64_t offset, uint64_
     return PLATTER_OK;
 }
 
-enum platter_result platter_vhdx_read(struct platter_block *base, void *buffer, size_t length, uint64_t offset,
-                                      struct platter_error *err)
-{
-    struct vhdx *x = (struct vhdx *)base;
-    uint8_t *out = buffer;
-
-    while (length) {
-        struct vhdx_run run;
-        enum platter_result result = platter_vhdx_lookup(x, offset, length, &run, err);
-
-        if (result)
-            return result;
-        if (run.where == VHDX_OWN)
-            result = platter_block_read(x->file, out, (size_t)run.length, run.host, err);
-        else if (run.where == VHDX_PARENT)
-            result = platter_parent_read(x->parent, out, (size_t)run.length, offset, err);
-        else
-            memset(out, 0, (size_t)run.length);
-        if (result)
-            return result;
-        out += run.length;
-        offset += run.length;
-        length -= (size_t)run.length;
-    }
-    return PLATTER_OK;
-}
-
-enum platter_result platter_vhdx_map(struct platter_block *base, uint64_t offset, uint64_t length,
-                                     struct platter_extent *extent, struct platter_error *err)
-{
-    struct vhdx *x = (struct vhdx *)base;
-    struct vhdx_run run;
-    enum platter_result result = platter_vhdx_lookup(x, offset, length, &run, err);
-
-    if (result)
-        return result;
-    if (run.where != VHDX_OWN)
-        return platter_parent_map(run.where == VHDX_PARENT ? x->parent : NULL, offset, run.length, extent, err);
-    /* What was discarded, or never written in a block that is there, is a hole in the file. */
-    result = platter_block_map(x->file, run.host, run.length, extent, err);
-    extent->offset = offset;
-    return result;
-}
+const struct platter_mapped_ops platter_vhdx_mapped_ops = {
+    .lookup = lookup,
+    .begin = platter_vhdx_begin,
+    .write_new = platter_vhdx_write_new,
+};

@@ -76,7 +76,7 @@ static enum platter_result is_parent(void *context, const char *path, struct pla
     if (strcmp(id, linkage->linkage[0]) == 0 || strcmp(id, linkage->linkage[1]) == 0)
         return PLATTER_OK;
     return platter_error_set(
-        err, PLATTER_E_FORMAT, linkage->x->file->name, linkage->x->meta.locator_offset,
+        err, PLATTER_E_FORMAT, linkage->x->m.file->name, linkage->x->meta.locator_offset,
         "its parent \"%.200s\" has another id than it had: it has been changed since this disk was "
         "made on it, or is another disk",
         path);
@@ -89,18 +89,18 @@ static uint8_t *read_locator(struct vhdx *x, enum platter_result *result, struct
     uint8_t *locator;
 
     if (size < 20 || size > MAX_LOCATOR) {
-        *result = platter_error_set(err, PLATTER_E_FORMAT, x->file->name, x->meta.locator_offset,
+        *result = platter_error_set(err, PLATTER_E_FORMAT, x->m.file->name, x->meta.locator_offset,
                                     "a parent locator of %u bytes is not possible", size);
         return NULL;
     }
     locator = malloc(size);
     if (!locator) {
-        *result = platter_error_set(err, PLATTER_E_NO_MEMORY, x->file->name, PLATTER_NO_OFFSET, "out of memory");
+        *result = platter_error_set(err, PLATTER_E_NO_MEMORY, x->m.file->name, PLATTER_NO_OFFSET, "out of memory");
         return NULL;
     }
-    *result = platter_block_read(x->file, locator, size, x->meta.locator_offset, err);
+    *result = platter_block_read(x->m.file, locator, size, x->meta.locator_offset, err);
     if (*result == PLATTER_OK && memcmp(locator, locator_type, sizeof(locator_type)) != 0)
-        *result = platter_error_set(err, PLATTER_E_UNSUPPORTED, x->file->name, x->meta.locator_offset,
+        *result = platter_error_set(err, PLATTER_E_UNSUPPORTED, x->m.file->name, x->meta.locator_offset,
                                     "its parent is no VHDX");
     if (*result == PLATTER_OK)
         return locator;
@@ -128,13 +128,13 @@ enum platter_result platter_vhdx_parent_open(struct vhdx *x, const struct platte
         const uint8_t *value = value_of(locator, size, paths[i], &length);
 
         if (value && !platter_parent_add_utf16(&names, value, length, false)) {
-            result = platter_error_set(err, PLATTER_E_NO_MEMORY, x->file->name, PLATTER_NO_OFFSET, "out of memory");
+            result = platter_error_set(err, PLATTER_E_NO_MEMORY, x->m.file->name, PLATTER_NO_OFFSET, "out of memory");
             goto out;
         }
     }
-    result = platter_parent_open(request, &names, is_parent, &linkage, &x->parent, err);
+    result = platter_parent_open(request, &names, is_parent, &linkage, &x->m.parent, err);
     if (result == PLATTER_OK)
-        platter_detail_add(details, "parent", "%s", platter_block_name(x->parent));
+        platter_detail_add(details, "parent", "%s", platter_block_name(x->m.parent));
 out:
     platter_parent_free(&names);
     free(locator);

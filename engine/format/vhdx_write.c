@@ -15,35 +15,12 @@
 /* Sectors that one write_new can make dirty: a block's whole part of a bitmap, 16 at most, and two of the BAT. */
 #define MOST_DIRTY 20u
 
-static enum platter_result no_memory(struct vhdx *x, struct platter_error *err)
-{
-    return platter_error_set(err, PLATTER_E_NO_MEMORY, x->file->name, PLATTER_NO_OFFSET, "out of memory");
-}
-
-struct first_finding {
-    bool any;
-    struct platter_error error;
-};
-
-static void remember(void *context, const struct platter_error *finding)
-{
-    struct first_finding *first = context;
-
-    if (!first->any)
-        first->error = *finding;
-    first->any = true;
-}
-
 enum platter_result platter_vhdx_write_prepare(struct vhdx *x, struct platter_error *err)
 {
-    struct first_finding first = {.any = false};
-    enum platter_result result = platter_vhdx_scan(x, remember, &first, err);
+    struct platter_findings findings = {.count = 0};
+    enum platter_result result = platter_vhdx_scan(x, &findings, err);
 
-    if (result || !first.any)
-        return result;
-    /* A new block could come to lie where such an entry points: what is wrong is not made worse. */
-    return platter_error_set(err, PLATTER_E_READ_ONLY, first.error.file, first.error.offset,
-                             "is damaged and can only be read: %.400s", first.error.message);
+    return result ? result : platter_findings_allow_writing(&findings, err);
 }
 
 /* `change` held. Before anything else the headers tell that this is no longer the disk that others may know. */
@@ -55,7 +32,7 @@ static enum platter_result start(struct vhdx *x, struct platter_error *err)
     if (result == PLATTER_OK)
         result = platter_os_random(header.data_write, sizeof(vhdx_guid), err);
     if (result == PLATTER_OK)
-        result = platter_vhdx_header_write(x->file, &header, err);
+        result = platter_vhdx_header_write(x->m.file, &header, err);
     if (result)
         return result;
     x->header = header;
@@ -63,29 +40,30 @@ static enum platter_result start(struct vhdx *x, struct platter_error *err)
     return PLATTER_OK;
 }
 
-static enum platter_result start_once(struct vhdx *x, struct platter_error *err)
+enum platter_result platter_vhdx_begin(struct platter_mapped *m, struct platter_error *err)
 {
+    struct vhdx *x = (struct vhdx *)m;
     enum platter_result result = PLATTER_OK;
 
     if (__atomic_load_n(&x->started, __ATOMIC_ACQUIRE))
         return PLATTER_OK;
-    platter_mutex_lock(&x->change);
+    platter_mutex_lock(&x->m.change);
     if (!x->started)
         result = start(x, err);
-    platter_mutex_unlock(&x->change);
+    platter_mutex_unlock(&x->m.change);
     return result;
 }
 
 /* `change` held. `length` bytes of zeros at the file's end. */
 static enum platter_result take_room(struct vhdx *x, uint64_t length, uint64_t *at, struct platter_error *err)
 {
-    uint64_t end = platter_block_size(x->file);
+    uint64_t end = platter_block_size(x->m.file);
 
     *at = (end + VHDX_MIB - 1) / VHDX_MIB * VHDX_MIB;
     /* A log or region that the file does not reach must not come to lie in it. */
     if (!platter_vhdx_room_for(x, *at, length))
-        return platter_error_set(err, PLATTER_E_FORMAT, x->file->name, *at, "the file ends before its log does");
-    return platter_file_resize(x->file, *at + length, err);
+        return platter_error_set(err, PLATTER_E_FORMAT, x->m.file->name, *at, "the file ends before its log does");
+    return platter_file_resize(x->m.file, *at + length, err);
 }
 
 /* `change` held. */
@@ -145,32 +123,6 @@ static enum platter_result bitmap_block(struct vhdx *x, uint64_t block, uint64_t
     return result ? result : set_entry(x, index, *at | VHDX_BITMAP_PRESENT, err);
 }
 
-/* `change` held. Writes whole sectors around [offset, offset + length), none of which is here yet. */
-static enum platter_result write_sectors(struct vhdx *x, const uint8_t *buffer, size_t length, uint64_t offset,
-                                         uint64_t host, struct platter_error *err)
-{
-    size_t sector = x->meta.logical_sector, head = (size_t)(offset % sector);
-    size_t whole = (head + length + sector - 1) / sector * sector;
-    enum platter_result result;
-    uint8_t *copy;
-
-    if (whole == length)
-        return platter_block_write(x->file, buffer, length, host, err);
-    copy = malloc(whole);
-    if (!copy)
-        return no_memory(x, err);
-    /* Only the first and the last sector are in part what they were; the disk consists of whole sectors. */
-    result = platter_vhdx_read(&x->base, copy, sector, offset - head, err);
-    if (result == PLATTER_OK && whole > sector)
-        result = platter_vhdx_read(&x->base, copy + whole - sector, sector, offset - head + whole - sector, err);
-    if (result == PLATTER_OK) {
-        memcpy(copy + head, buffer, length);
-        result = platter_block_write(x->file, copy, whole, host - head, err);
-    }
-    free(copy);
-    return result;
-}
-
 /* `change` held. Sectors of a block whose others the parent has, or will have. */
 static enum platter_result write_partial(struct vhdx *x, const uint8_t *buffer, uint64_t length, uint64_t offset,
                                          uint64_t entry, struct platter_error *err)
@@ -190,7 +142,8 @@ static enum platter_result write_partial(struct vhdx *x, const uint8_t *buffer, 
     if (fresh && ((result = take_room(x, x->meta.block_size, &at, err)) ||
                   (result = set_bits(x, bitmap, base, in_block, false, err))))
         return result;
-    result = write_sectors(x, buffer, (size_t)length, offset, at + within, err);
+    result =
+        platter_mapped_write_sectors(&x->m, x->meta.logical_sector, buffer, (size_t)length, offset, at + within, err);
     if (result == PLATTER_OK)
         result = set_bits(x, bitmap, base + first, end - first, true, err);
     if (result == PLATTER_OK && fresh)
@@ -198,11 +151,12 @@ static enum platter_result write_partial(struct vhdx *x, const uint8_t *buffer, 
     return result;
 }
 
-/* `change` held. Writes the first part of the request, sectors that are not here yet, in one block. */
-static enum platter_result write_new(struct vhdx *x, const uint8_t *buffer, uint64_t length, uint64_t offset,
-                                     enum vhdx_where where, uint64_t *done, struct platter_error *err)
+enum platter_result platter_vhdx_write_new(struct platter_mapped *m, const uint8_t *buffer, uint64_t offset,
+                                           const struct platter_run *run, uint64_t *done, struct platter_error *err)
 {
+    struct vhdx *x = (struct vhdx *)m;
     uint64_t block = offset >> x->block_bits, within = offset & (x->meta.block_size - 1), entry, at;
+    uint64_t length = run->length;
     enum platter_result result = PLATTER_OK;
 
     if (x->dirty_count + MOST_DIRTY > VHDX_MAX_DIRTY)
@@ -214,70 +168,11 @@ static enum platter_result write_new(struct vhdx *x, const uint8_t *buffer, uint
     if (length > x->meta.block_size - within)
         length = x->meta.block_size - within;
     *done = length;
-    if (where == VHDX_PARENT)
+    if (run->kind == PLATTER_RUN_PARENT)
         return write_partial(x, buffer, length, offset, entry, err);
     /* All else of a block that read as zero is zeros. */
     result = take_room(x, x->meta.block_size, &at, err);
     if (result == PLATTER_OK)
-        result = platter_block_write(x->file, buffer, (size_t)length, at + within, err);
+        result = platter_block_write(x->m.file, buffer, (size_t)length, at + within, err);
     return result ? result : set_entry(x, vhdx_bat_index(x, block), at | VHDX_FULLY_PRESENT, err);
-}
-
-/* Overwrites what is there; *done 0: the first sector is not. */
-static enum platter_result write_in_place(struct vhdx *x, const uint8_t *buffer, uint64_t length, uint64_t offset,
-                                          struct vhdx_run *run, uint64_t *done, struct platter_error *err)
-{
-    enum platter_result result = platter_vhdx_lookup(x, offset, length, run, err);
-
-    *done = 0;
-    if (result || run->where != VHDX_OWN)
-        return result;
-    *done = run->length;
-    return platter_block_write(x->file, buffer, (size_t)run->length, run->host, err);
-}
-
-enum platter_result platter_vhdx_write(struct platter_block *base, const void *buffer, size_t length, uint64_t offset,
-                                       struct platter_error *err)
-{
-    struct vhdx *x = (struct vhdx *)base;
-    const uint8_t *data = buffer;
-    enum platter_result result = start_once(x, err);
-
-    while (length && result == PLATTER_OK) {
-        struct vhdx_run run;
-        uint64_t done;
-
-        result = write_in_place(x, data, length, offset, &run, &done, err);
-        if (result == PLATTER_OK && done == 0) {
-            platter_mutex_lock(&x->change);
-            /* Somebody else may have put it there meanwhile. */
-            result = write_in_place(x, data, length, offset, &run, &done, err);
-            if (result == PLATTER_OK && done == 0)
-                result = write_new(x, data, run.length, offset, run.where, &done, err);
-            platter_mutex_unlock(&x->change);
-        }
-        data += done;
-        offset += done;
-        length -= (size_t)done;
-    }
-    return result;
-}
-
-/* What is there becomes a hole in the file, which reads as zero; what is not there stays as it is. */
-enum platter_result platter_vhdx_discard(struct platter_block *base, uint64_t offset, uint64_t length,
-                                         struct platter_error *err)
-{
-    struct vhdx *x = (struct vhdx *)base;
-    enum platter_result result = start_once(x, err);
-
-    while (length && result == PLATTER_OK) {
-        struct vhdx_run run;
-
-        result = platter_vhdx_lookup(x, offset, length, &run, err);
-        if (result == PLATTER_OK && run.where == VHDX_OWN)
-            result = platter_block_discard(x->file, run.host, run.length, err);
-        offset += run.length;
-        length -= run.length;
-    }
-    return result;
 }

@@ -6,17 +6,16 @@
  * Files: vmdk.c (opening), vmdk_descriptor.c, vmdk_extents.c and vmdk_parent.c (what the descriptor names),
  * vmdk_sparse.c (header of a sparse extent), vmdk_map.c (reading one), vmdk_write.c, vmdk_check.c, vmdk_create.c.
  *
- * Locks: `change` of a sparse extent for whoever adds grains. Who overwrites or reads grains that are there takes none: a
- * grain stays where it is for as long as the image is open. Words of tables are stored and loaded atomically, after the
- * data they speak of.
+ * Locks of a sparse extent: mapped.h. Words of tables are stored and loaded atomically, after the data they speak of.
  */
 #ifndef PLATTER_ENGINE_FORMAT_VMDK_H
 #define PLATTER_ENGINE_FORMAT_VMDK_H
 
 #include "../bytes.h"
 #include "../cache.h"
-#include "../os/thread.h"
+#include "findings.h"
 #include "format.h"
+#include "mapped.h"
 #include "page_table.h"
 
 #define VMDK_SECTOR 512u
@@ -63,8 +62,8 @@ struct vmdk_header {
     bool unclean;
 };
 
-    VMDK_FLAG_LINE_ENDS = 1u << 0, /* bytes 73 to 76 tell whether they have been changed */
 enum vmdk_flag {
+    VMDK_FLAG_LINE_ENDS = 1u << 0, /* bytes 73 to 76 tell whether they have been changed */
     VMDK_FLAG_SPARE = 1u << 1,
     VMDK_FLAG_ZERO_GRAINS = 1u << 2,
     VMDK_FLAG_COMPRESSED = 1u << 16,
@@ -77,28 +76,17 @@ struct vmdk_dirty {
 };
 
 struct vmdk_sparse {
-    struct platter_block base;
-    struct platter_block *file, *parent; /* parent: NULL when there is none */
-    uint64_t start;                      /* byte of the disk at which the extent begins: for the parent */
+    struct platter_mapped m;
     struct vmdk_header header;
     uint32_t grain_bits;
     struct platter_page_table directory, spare;
     struct platter_cache *tables; /* grain tables, by their byte in the file */
     struct platter_cache *grains; /* unpacked, by their byte in the file; NULL when nothing is compressed */
 
-    struct platter_mutex change;
-    /* Below: under `change`, and only when writable. */
+    /* Below: under `m.change`, and only when writable. */
     bool marked; /* the file says that it was not closed properly */
     struct vmdk_dirty *dirty;
     size_t dirty_count;
-};
-
-enum vmdk_kind { VMDK_RUN_ZERO, VMDK_RUN_PARENT, VMDK_RUN_PLAIN, VMDK_RUN_PACKED };
-
-struct vmdk_run {
-    enum vmdk_kind kind;
-    uint64_t host;   /* plain, packed: byte in the file */
-    uint64_t length; /* of the extent, alike; plain: contiguous in the file; packed: within one grain */
 };
 
 /* The disk: its extents one behind the other. */
@@ -149,36 +137,29 @@ extern const struct platter_block_ops platter_vmdk_sparse_ops;
 const char *platter_vmdk_why_read_only(const struct vmdk_header *header);
 
 /* vmdk_map.c */
-enum platter_result platter_vmdk_lookup(struct vmdk_sparse *s, uint64_t offset, uint64_t limit, struct vmdk_run *run,
-                                        struct platter_error *err);
+extern const struct platter_mapped_ops platter_vmdk_mapped_ops;
 /* The directory's word: the first sector of a grain table; 0: there is none. */
 enum platter_result platter_vmdk_directory_word(struct platter_page_table *directory, uint64_t index, uint32_t *sector,
                                                 struct platter_error *err);
-/* vmdk_create.c */
-extern const struct platter_maker platter_vmdk_maker;
-
 /* Holds the grain table at that sector, which has to be in the file. */
 enum platter_result platter_vmdk_table(struct vmdk_sparse *s, uint64_t index, uint32_t sector,
                                        struct platter_cache_entry **table, struct platter_error *err);
-enum platter_result platter_vmdk_read(struct platter_block *base, void *buffer, size_t length, uint64_t offset,
-                                      struct platter_error *err);
-enum platter_result platter_vmdk_map(struct platter_block *base, uint64_t offset, uint64_t length,
-                                     struct platter_extent *extent, struct platter_error *err);
 
 /* vmdk_write.c */
 enum platter_result platter_vmdk_write_prepare(struct vmdk_sparse *s, struct platter_error *err);
 /* Writes back what is held, and says that the extent was closed properly. */
 void platter_vmdk_write_end(struct vmdk_sparse *s);
-enum platter_result platter_vmdk_write(struct platter_block *base, const void *buffer, size_t length, uint64_t offset,
-                                       struct platter_error *err);
-enum platter_result platter_vmdk_discard(struct platter_block *base, uint64_t offset, uint64_t length,
-                                         struct platter_error *err);
+/* See struct platter_mapped_ops. */
+enum platter_result platter_vmdk_write_new(struct platter_mapped *m, const uint8_t *buffer, uint64_t offset,
+                                           const struct platter_run *run, uint64_t *done, struct platter_error *err);
 enum platter_result platter_vmdk_flush(struct platter_block *base, struct platter_error *err);
 
+/* vmdk_create.c */
+extern const struct platter_maker platter_vmdk_maker;
+
 /* vmdk_check.c */
-/* fatal: tables and grains where none can be or over each other; else copies of tables that differ. */
-typedef void platter_vmdk_finding_fn(void *context, bool fatal, const struct platter_error *finding);
-enum platter_result platter_vmdk_scan(struct vmdk_sparse *s, platter_vmdk_finding_fn *finding, void *context,
+/* Fatal: tables and grains where none can be or over each other; else copies of tables that differ. */
+enum platter_result platter_vmdk_scan(struct vmdk_sparse *s, struct platter_findings *findings,
                                       struct platter_error *err);
 enum platter_result platter_vmdk_verify(struct platter_block *disk, platter_finding_fn *finding, void *context,
                                         const struct platter_progress *progress, struct platter_verify_report *report,

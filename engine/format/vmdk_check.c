@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* VMDK: grain tables and grains where none can be or over each other, and copies of tables that differ. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,23 +16,8 @@ struct scan {
     bool no_memory;
     uint8_t *table, *spare;
     uint64_t hole_start, hole_end; /* the last hole of the file that was met */
-    platter_vmdk_finding_fn *finding;
-    void *context;
+    struct platter_findings *findings;
 };
-
-static void PLATTER_PRINTF(4, 5) found(struct scan *scan, bool fatal, uint64_t at, const char *format, ...)
-{
-    struct platter_error error;
-    char text[256];
-    va_list arguments;
-
-    va_start(arguments, format);
-    if (vsnprintf(text, sizeof(text), format, arguments) < 0)
-        text[0] = '\0';
-    va_end(arguments);
-    (void)platter_error_set(&error, PLATTER_E_FORMAT, scan->s->file->name, at, "%s", text);
-    scan->finding(scan->context, fatal, &error);
-}
 
 static void add(struct scan *scan, uint64_t sector, uint64_t sectors)
 {
@@ -69,7 +53,8 @@ static bool find_overlaps(struct scan *scan, const char *what)
         const struct place *before = &scan->places[i - 1], *here = &scan->places[i];
 
         if (here->sector < (uint64_t)before->sector + before->sectors) {
-            found(scan, true, (uint64_t)here->sector * VMDK_SECTOR, "two %s lie over each other here", what);
+            platter_found(scan->findings, scan->s->m.file->name, true, (uint64_t)here->sector * VMDK_SECTOR,
+                          "two %s lie over each other here", what);
             any = true;
         }
     }
@@ -83,7 +68,7 @@ static bool in_hole(struct scan *scan, uint64_t at, uint64_t bytes)
 
     if (at >= scan->hole_start && at + bytes <= scan->hole_end)
         return true;
-    if (platter_block_map(scan->s->file, at, platter_block_size(scan->s->file) - at, &extent, NULL) ||
+    if (platter_block_map(scan->s->m.file, at, platter_block_size(scan->s->m.file) - at, &extent, NULL) ||
         (extent.flags & PLATTER_EXTENT_DATA))
         return false;
     scan->hole_start = at;
@@ -94,7 +79,7 @@ static bool in_hole(struct scan *scan, uint64_t at, uint64_t bytes)
 static void scan_words(struct scan *scan, uint64_t index, uint64_t table_at)
 {
     const struct vmdk_sparse *s = scan->s;
-    uint64_t size = platter_block_size(s->file);
+    uint64_t size = platter_block_size(s->m.file);
 
     for (uint32_t i = 0; i < s->header.table_words && !scan->no_memory; i++) {
         uint32_t word = platter_le32(scan->table + (size_t)i * 4);
@@ -108,9 +93,9 @@ static void scan_words(struct scan *scan, uint64_t index, uint64_t table_at)
         if (length > s->header.capacity - start)
             length = s->header.capacity - start;
         if (!platter_inside((uint64_t)word * VMDK_SECTOR, s->grains ? VMDK_SECTOR : length, size))
-            found(scan, true, table_at + (uint64_t)i * 4,
-                  "a grain is said to be at byte %llu, which is not in the file",
-                  (unsigned long long)word * VMDK_SECTOR);
+            platter_found(scan->findings, scan->s->m.file->name, true, table_at + (uint64_t)i * 4,
+                          "a grain is said to be at byte %llu, which is not in the file",
+                          (unsigned long long)word * VMDK_SECTOR);
         else
             add(scan, word, s->grains ? 1 : s->header.grain / VMDK_SECTOR);
     }
@@ -130,7 +115,7 @@ static enum platter_result scan_table(struct scan *scan, uint64_t index, uint32_
     if (result)
         return result;
     if (!in_hole(scan, at, bytes)) {
-        result = platter_block_read(s->file, scan->table, bytes, at, err);
+        result = platter_block_read(s->m.file, scan->table, bytes, at, err);
         if (result)
             return result;
         scan_words(scan, index, at);
@@ -139,14 +124,15 @@ static enum platter_result scan_table(struct scan *scan, uint64_t index, uint32_
     }
     if (!s->header.spare_directory || spare_at == at)
         return PLATTER_OK;
-    if (!platter_inside(spare_at, bytes, platter_block_size(s->file))) {
-        found(scan, true, s->header.spare_directory + index * 4, "a spare grain table is not in the file");
+    if (!platter_inside(spare_at, bytes, platter_block_size(s->m.file))) {
+        platter_found(scan->findings, scan->s->m.file->name, true, s->header.spare_directory + index * 4,
+                      "a spare grain table is not in the file");
         return PLATTER_OK;
     }
-    result = spare ? platter_block_read(s->file, scan->spare, bytes, spare_at, err) : PLATTER_OK;
+    result = spare ? platter_block_read(s->m.file, scan->spare, bytes, spare_at, err) : PLATTER_OK;
     if (result == PLATTER_OK && (spare == 0 || memcmp(scan->table, scan->spare, bytes) != 0))
-        found(scan, false, spare_at, "the spare copy of the grain table at byte %llu is not the same",
-              (unsigned long long)at);
+        platter_found(scan->findings, scan->s->m.file->name, false, spare_at,
+                      "the spare copy of the grain table at byte %llu is not the same", (unsigned long long)at);
     return result;
 }
 
@@ -163,10 +149,10 @@ static enum platter_result scan_directory(struct scan *scan, struct platter_page
 
         if (result)
             return result;
-        if (sector && !platter_inside((uint64_t)sector * VMDK_SECTOR, bytes, platter_block_size(s->file)))
-            found(scan, true, directory->offset + i * 4,
-                  "a grain table is said to be at byte %llu, which is not in the file",
-                  (unsigned long long)sector * VMDK_SECTOR);
+        if (sector && !platter_inside((uint64_t)sector * VMDK_SECTOR, bytes, platter_block_size(s->m.file)))
+            platter_found(scan->findings, scan->s->m.file->name, true, directory->offset + i * 4,
+                          "a grain table is said to be at byte %llu, which is not in the file",
+                          (unsigned long long)sector * VMDK_SECTOR);
         else if (sector)
             add(scan, sector, (bytes + VMDK_SECTOR - 1) / VMDK_SECTOR);
     }
@@ -191,7 +177,7 @@ static enum platter_result scan_all(struct scan *scan, struct platter_error *err
         result = platter_vmdk_directory_word(&s->directory, i, &sector, err);
         if (result == PLATTER_OK && sector &&
             platter_inside((uint64_t)sector * VMDK_SECTOR, (uint64_t)s->header.table_words * 4,
-                           platter_block_size(s->file)))
+                           platter_block_size(s->m.file)))
             result = scan_table(scan, i, sector, err);
     }
     if (result == PLATTER_OK)
@@ -199,10 +185,10 @@ static enum platter_result scan_all(struct scan *scan, struct platter_error *err
     return result;
 }
 
-enum platter_result platter_vmdk_scan(struct vmdk_sparse *s, platter_vmdk_finding_fn *finding, void *context,
+enum platter_result platter_vmdk_scan(struct vmdk_sparse *s, struct platter_findings *findings,
                                       struct platter_error *err)
 {
-    struct scan scan = {.s = s, .finding = finding, .context = context};
+    struct scan scan = {.s = s, .findings = findings};
     enum platter_result result = PLATTER_OK;
 
     scan.table = malloc((size_t)s->header.table_words * 4);
@@ -211,38 +197,23 @@ enum platter_result platter_vmdk_scan(struct vmdk_sparse *s, platter_vmdk_findin
     if (!scan.no_memory)
         result = scan_all(&scan, err);
     if (result == PLATTER_OK && scan.no_memory)
-        result = platter_error_set(err, PLATTER_E_NO_MEMORY, s->file->name, PLATTER_NO_OFFSET, "out of memory");
+        result = platter_error_set(err, PLATTER_E_NO_MEMORY, s->m.file->name, PLATTER_NO_OFFSET, "out of memory");
     free(scan.places);
     free(scan.table);
     free(scan.spare);
     return result;
 }
 
-struct verify {
-    platter_finding_fn *finding;
-    void *context;
-    struct platter_verify_report *report;
-};
-
-static void tell(void *context, bool fatal, const struct platter_error *finding)
-{
-    struct verify *verify = context;
-
-    *(fatal ? &verify->report->errors : &verify->report->warnings) += 1;
-    if (verify->finding)
-        verify->finding(verify->context, fatal, finding);
-}
-
 enum platter_result platter_vmdk_verify(struct platter_block *disk, platter_finding_fn *finding, void *context,
                                         const struct platter_progress *progress, struct platter_verify_report *report,
                                         struct platter_error *err)
 {
-    struct verify verify = {.finding = finding, .context = context, .report = report};
+    struct platter_findings findings = {.function = finding, .context = context, .report = report};
     struct vmdk *v = (struct vmdk *)disk;
     enum platter_result result = PLATTER_OK;
 
     (void)progress; /* tables are small beside the data, whose reading shows it */
     for (size_t i = 0; i < v->sparse_count && result == PLATTER_OK; i++)
-        result = platter_vmdk_scan((struct vmdk_sparse *)v->sparse[i], tell, &verify, err);
+        result = platter_vmdk_scan((struct vmdk_sparse *)v->sparse[i], &findings, err);
     return result;
 }

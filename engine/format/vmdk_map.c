@@ -5,7 +5,6 @@
 
 #include <zlib.h>
 
-#include "parent.h"
 #include "vmdk.h"
 
 #define MARKER_BYTES 12u
@@ -36,7 +35,7 @@ static enum platter_result load_table(void *context, uint64_t key, uint8_t *data
 {
     const struct vmdk_sparse *s = context;
 
-    return platter_block_read(s->file, data, (size_t)s->header.table_words * 4, key, err);
+    return platter_block_read(s->m.file, data, (size_t)s->header.table_words * 4, key, err);
 }
 
 enum platter_result platter_vmdk_table(struct vmdk_sparse *s, uint64_t index, uint32_t sector,
@@ -44,8 +43,8 @@ enum platter_result platter_vmdk_table(struct vmdk_sparse *s, uint64_t index, ui
 {
     uint64_t at = (uint64_t)sector * VMDK_SECTOR;
 
-    if (!platter_inside(at, (uint64_t)s->header.table_words * 4, platter_block_size(s->file)))
-        return platter_error_set(err, PLATTER_E_FORMAT, s->file->name, s->header.directory + index * 4,
+    if (!platter_inside(at, (uint64_t)s->header.table_words * 4, platter_block_size(s->m.file)))
+        return platter_error_set(err, PLATTER_E_FORMAT, s->m.file->name, s->header.directory + index * 4,
                                  "the grain table of byte %llu is said to be at byte %llu, which is not in the file",
                                  (unsigned long long)(index * s->header.table_words << s->grain_bits),
                                  (unsigned long long)at);
@@ -76,34 +75,36 @@ static bool meets(uint64_t start, uint64_t length, uint64_t other, uint64_t othe
 }
 
 /* The run is one of grains in the file: whether they can be there. */
-static enum platter_result check_place(struct vmdk_sparse *s, uint64_t grain, struct vmdk_run *run,
+static enum platter_result check_place(struct vmdk_sparse *s, uint64_t grain, struct platter_run *run,
                                        struct platter_error *err)
 {
-    uint64_t size = platter_block_size(s->file), directory = s->header.directory_words * 4;
-    uint64_t length = run->kind == VMDK_RUN_PLAIN ? run->length : 1; /* how long a packed one is, its marker knows */
+    uint64_t size = platter_block_size(s->m.file), directory = s->header.directory_words * 4;
+    uint64_t length = run->kind == PLATTER_RUN_OWN ? run->length : 1; /* how long a packed one is, its marker knows */
 
     if (run->host >= size || meets(run->host, 1, 0, VMDK_SECTOR) ||
         meets(run->host, length, s->header.directory, directory) ||
         (s->header.spare_directory && meets(run->host, length, s->header.spare_directory, directory)))
-        return platter_error_set(err, PLATTER_E_FORMAT, s->file->name, run->host,
+        return platter_error_set(err, PLATTER_E_FORMAT, s->m.file->name, run->host,
                                  "the grain of byte %llu is said to be here, where none can be",
                                  (unsigned long long)(grain << s->grain_bits));
     /* A run is cut at the file's end, so that only what is missing is an error. */
-    if (run->kind == VMDK_RUN_PLAIN && run->length > size - run->host)
+    if (run->kind == PLATTER_RUN_OWN && run->length > size - run->host)
         run->length = size - run->host;
     return PLATTER_OK;
 }
 
-enum platter_result platter_vmdk_lookup(struct vmdk_sparse *s, uint64_t offset, uint64_t limit, struct vmdk_run *run,
-                                        struct platter_error *err)
+static enum platter_result lookup(struct platter_mapped *m, uint64_t offset, uint64_t limit, struct platter_run *run,
+                                  struct platter_error *err)
 {
+    struct vmdk_sparse *s = (struct vmdk_sparse *)m;
     uint64_t grain = offset >> s->grain_bits, within = offset & (s->header.grain - 1);
     uint64_t index = grain / s->header.table_words;
     uint32_t slot = (uint32_t)(grain % s->header.table_words), sector, word = 0, count;
     struct platter_cache_entry *table;
     enum platter_result result = platter_vmdk_directory_word(&s->directory, index, &sector, err);
 
-    *run = (struct vmdk_run){.kind = s->parent ? VMDK_RUN_PARENT : VMDK_RUN_ZERO, .length = s->header.grain - within};
+    *run = (struct platter_run){.kind = s->m.parent ? PLATTER_RUN_PARENT : PLATTER_RUN_ZERO,
+                                .length = s->header.grain - within};
     if (result)
         return result;
     if (sector == 0) {
@@ -117,14 +118,14 @@ enum platter_result platter_vmdk_lookup(struct vmdk_sparse *s, uint64_t offset, 
     platter_cache_release(s->tables, table);
     run->length = ((uint64_t)count << s->grain_bits) - within;
     if (word == VMDK_ZERO_GRAIN && (s->header.flags & VMDK_FLAG_ZERO_GRAINS))
-        run->kind = VMDK_RUN_ZERO;
+        run->kind = PLATTER_RUN_ZERO;
     else if (word)
-        run->kind = s->grains ? VMDK_RUN_PACKED : VMDK_RUN_PLAIN;
+        run->kind = s->grains ? PLATTER_RUN_PACKED : PLATTER_RUN_OWN;
 clip:
     if (run->length > limit)
         run->length = limit;
-    if (run->kind == VMDK_RUN_PLAIN || run->kind == VMDK_RUN_PACKED) {
-        run->host = (uint64_t)word * VMDK_SECTOR + (run->kind == VMDK_RUN_PLAIN ? within : 0);
+    if (run->kind == PLATTER_RUN_OWN || run->kind == PLATTER_RUN_PACKED) {
+        run->host = (uint64_t)word * VMDK_SECTOR + (run->kind == PLATTER_RUN_OWN ? within : 0);
         return check_place(s, grain, run, err);
     }
     return PLATTER_OK;
@@ -133,7 +134,7 @@ clip:
 static enum platter_result damaged(const struct vmdk_sparse *s, uint64_t host, uint64_t offset, const char *why,
                                    struct platter_error *err)
 {
-    return platter_error_set(err, PLATTER_E_DAMAGED, s->file->name, host, "the grain of byte %llu %s",
+    return platter_error_set(err, PLATTER_E_DAMAGED, s->m.file->name, host, "the grain of byte %llu %s",
                              (unsigned long long)offset, why);
 }
 
@@ -157,7 +158,7 @@ static bool inflate_grain(const uint8_t *in, size_t in_length, uint8_t *out, siz
 static enum platter_result read_stored(const struct vmdk_sparse *s, uint64_t host, uint64_t offset, uint8_t **in,
                                        size_t *at, size_t *length, struct platter_error *err)
 {
-    uint64_t left = platter_block_size(s->file) - host;
+    uint64_t left = platter_block_size(s->m.file) - host;
     size_t most = (size_t)s->header.grain * 2 + 4096, first = most < FIRST_READ ? most : FIRST_READ, stored;
     enum platter_result result;
 
@@ -168,8 +169,8 @@ static enum platter_result read_stored(const struct vmdk_sparse *s, uint64_t hos
     first = first < left ? first : (size_t)left;
     *in = malloc(most + MARKER_BYTES);
     if (!*in)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, s->file->name, host, "out of memory");
-    result = platter_block_read(s->file, *in, first, host, err);
+        return platter_error_set(err, PLATTER_E_NO_MEMORY, s->m.file->name, host, "out of memory");
+    result = platter_block_read(s->m.file, *in, first, host, err);
     *length = first;
     if (result || *at == 0)
         return result;
@@ -182,7 +183,7 @@ static enum platter_result read_stored(const struct vmdk_sparse *s, uint64_t hos
     if (stored == 0 || stored > most || stored > left - MARKER_BYTES)
         return damaged(s, host, offset, "has an impossible length", err);
     if (stored + MARKER_BYTES > first)
-        result = platter_block_read(s->file, *in + first, stored + MARKER_BYTES - first, host + first, err);
+        result = platter_block_read(s->m.file, *in + first, stored + MARKER_BYTES - first, host + first, err);
     return result;
 }
 
@@ -219,9 +220,10 @@ static enum platter_result load_grain(void *context, uint64_t key, uint8_t *data
     return unpack(job->s, key, job->offset, data, err);
 }
 
-static enum platter_result read_packed(struct vmdk_sparse *s, const struct vmdk_run *run, uint8_t *out, uint64_t offset,
-                                       struct platter_error *err)
+static enum platter_result read_packed(struct platter_mapped *m, const struct platter_run *run, uint8_t *out,
+                                       uint64_t offset, struct platter_error *err)
 {
+    struct vmdk_sparse *s = (struct vmdk_sparse *)m;
     uint64_t within = offset & (s->header.grain - 1);
     struct job job = {.s = s, .offset = offset - within};
     struct platter_cache_entry *entry;
@@ -238,50 +240,8 @@ static enum platter_result read_packed(struct vmdk_sparse *s, const struct vmdk_
     return PLATTER_OK;
 }
 
-enum platter_result platter_vmdk_read(struct platter_block *base, void *buffer, size_t length, uint64_t offset,
-                                      struct platter_error *err)
-{
-    struct vmdk_sparse *s = (struct vmdk_sparse *)base;
-    enum platter_result result = PLATTER_OK;
-    uint8_t *out = buffer;
-
-    while (length && result == PLATTER_OK) {
-        struct vmdk_run run;
-
-        result = platter_vmdk_lookup(s, offset, length, &run, err);
-        if (result)
-            return result;
-        if (run.kind == VMDK_RUN_PLAIN)
-            result = platter_block_read(s->file, out, (size_t)run.length, run.host, err);
-        else if (run.kind == VMDK_RUN_PACKED)
-            result = read_packed(s, &run, out, offset, err);
-        else if (run.kind == VMDK_RUN_PARENT)
-            result = platter_parent_read(s->parent, out, (size_t)run.length, s->start + offset, err);
-        else
-            memset(out, 0, (size_t)run.length);
-        out += run.length;
-        offset += run.length;
-        length -= (size_t)run.length;
-    }
-    return result;
-}
-
-enum platter_result platter_vmdk_map(struct platter_block *base, uint64_t offset, uint64_t length,
-                                     struct platter_extent *extent, struct platter_error *err)
-{
-    struct vmdk_sparse *s = (struct vmdk_sparse *)base;
-    struct vmdk_run run;
-    enum platter_result result = platter_vmdk_lookup(s, offset, length, &run, err);
-
-    if (result)
-        return result;
-    *extent = (struct platter_extent){.offset = offset, .length = run.length};
-    if (run.kind == VMDK_RUN_PACKED)
-        extent->flags = PLATTER_EXTENT_DATA;
-    else if (run.kind == VMDK_RUN_PARENT)
-        result = platter_parent_map(s->parent, s->start + offset, run.length, extent, err);
-    else if (run.kind == VMDK_RUN_PLAIN) /* what was discarded is a hole in the file */
-        result = platter_block_map(s->file, run.host, run.length, extent, err);
-    extent->offset = offset;
-    return result;
-}
+const struct platter_mapped_ops platter_vmdk_mapped_ops = {
+    .lookup = lookup,
+    .unpack = read_packed,
+    .write_new = platter_vmdk_write_new,
+};

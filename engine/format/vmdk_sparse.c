@@ -133,9 +133,7 @@ static void sparse_free(struct vmdk_sparse *s)
     platter_cache_free(s->tables);
     platter_page_table_close(&s->spare);
     platter_page_table_close(&s->directory);
-    platter_block_unref(s->parent);
-    platter_block_unref(s->file);
-    platter_mutex_destroy(&s->change);
+    platter_mapped_free(&s->m);
     free(s);
 }
 
@@ -143,7 +141,7 @@ static void sparse_close(struct platter_block *base)
 {
     struct vmdk_sparse *s = (struct vmdk_sparse *)base;
 
-    if (base->caps & PLATTER_CAP_WRITE)
+    if (s->m.writable)
         platter_vmdk_write_end(s);
     sparse_free(s);
 }
@@ -151,11 +149,11 @@ static void sparse_close(struct platter_block *base)
 const struct platter_block_ops platter_vmdk_sparse_ops = {
     .layer = "sparse VMDK",
     .close = sparse_close,
-    .read = platter_vmdk_read,
-    .write = platter_vmdk_write,
+    .read = platter_mapped_read,
+    .write = platter_mapped_write,
     .flush = platter_vmdk_flush,
-    .discard = platter_vmdk_discard,
-    .map = platter_vmdk_map,
+    .discard = platter_mapped_discard,
+    .map = platter_mapped_map,
 };
 
 static enum platter_result directory_open(struct vmdk_sparse *s, uint64_t offset, struct platter_page_table *table,
@@ -163,11 +161,11 @@ static enum platter_result directory_open(struct vmdk_sparse *s, uint64_t offset
 {
     uint64_t bytes = s->header.directory_words * 4;
 
-    if (offset < VMDK_SECTOR || !platter_inside(offset, bytes, platter_block_size(s->file)))
-        return platter_error_set(err, PLATTER_E_FORMAT, s->file->name, 56,
+    if (offset < VMDK_SECTOR || !platter_inside(offset, bytes, platter_block_size(s->m.file)))
+        return platter_error_set(err, PLATTER_E_FORMAT, s->m.file->name, 56,
                                  "a grain directory is said to be at byte %llu, where it cannot be",
                                  (unsigned long long)offset);
-    return platter_page_table_open(table, s->file, offset, bytes, 0, err);
+    return platter_page_table_open(table, s->m.file, offset, bytes, 0, err);
 }
 
 enum platter_result platter_vmdk_sparse_open(struct platter_block *file, const struct vmdk_header *header,
@@ -188,10 +186,9 @@ enum platter_result platter_vmdk_sparse_open(struct platter_block *file, const s
     s = calloc(1, sizeof(*s));
     if (!s)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, file->name, PLATTER_NO_OFFSET, "out of memory");
-    platter_mutex_init(&s->change);
-    s->file = platter_block_ref(file);
-    s->parent = parent ? platter_block_ref(parent) : NULL;
-    s->start = start;
+    platter_mapped_init(&s->m, &platter_vmdk_mapped_ops, file);
+    s->m.parent = parent ? platter_block_ref(parent) : NULL;
+    s->m.parent_offset = start;
     s->header = *header;
     while (1u << s->grain_bits < header->grain)
         s->grain_bits++;
@@ -206,12 +203,13 @@ enum platter_result platter_vmdk_sparse_open(struct platter_block *file, const s
     if (writable) {
         if ((result = platter_vmdk_write_prepare(s, err)))
             goto fail;
+        s->m.writable = true;
         caps |= PLATTER_CAP_WRITE | (file->caps & PLATTER_CAP_DISCARD);
     }
-    result = platter_block_init(&s->base, &platter_vmdk_sparse_ops, file->name, size, 0, 0, caps, err);
+    result = platter_block_init(&s->m.base, &platter_vmdk_sparse_ops, file->name, size, 0, 0, caps, err);
     if (result)
         goto fail;
-    *block = &s->base;
+    *block = &s->m.base;
     return PLATTER_OK;
 fail:
     sparse_free(s);

@@ -10,48 +10,23 @@
 #include <string.h>
 
 #include "../source/file.h"
-#include "parent.h"
 #include "vmdk.h"
 
 #define MAX_DIRTY 512u /* grain tables held back at most */
-#define PIECE (1u << 20)
 #define UNCLEAN_AT 72u
 
 static enum platter_result no_memory(struct vmdk_sparse *s, struct platter_error *err)
 {
-    return platter_error_set(err, PLATTER_E_NO_MEMORY, s->file->name, PLATTER_NO_OFFSET, "out of memory");
-}
-
-struct first_finding {
-    bool any;
-    struct platter_error error;
-};
-
-static void remember(void *context, bool fatal, const struct platter_error *finding)
-{
-    struct first_finding *first = context;
-
-    if (fatal && !first->any)
-        first->error = *finding;
-    first->any |= fatal;
+    return platter_error_set(err, PLATTER_E_NO_MEMORY, s->m.file->name, PLATTER_NO_OFFSET, "out of memory");
 }
 
 enum platter_result platter_vmdk_write_prepare(struct vmdk_sparse *s, struct platter_error *err)
 {
-    struct first_finding first = {.any = false};
-    enum platter_result result = platter_vmdk_scan(s, remember, &first, err);
+    struct platter_findings findings = {.count = 0};
+    enum platter_result result = platter_vmdk_scan(s, &findings, err);
 
-    if (result)
+    if (result || (result = platter_findings_allow_writing(&findings, err)))
         return result;
-    /* A new grain could come to lie where such an entry points: what is wrong is not made worse. */
-    if (first.any) {
-        char text[400];
-
-        memcpy(text, first.error.message, sizeof(text) - 1);
-        text[sizeof(text) - 1] = '\0';
-        return platter_error_set(err, PLATTER_E_READ_ONLY, first.error.file, first.error.offset,
-                                 "is damaged and can only be read: %s", text);
-    }
     s->dirty = calloc(MAX_DIRTY, sizeof(*s->dirty));
     return s->dirty ? PLATTER_OK : no_memory(s, err);
 }
@@ -69,14 +44,14 @@ static enum platter_result write_table(struct vmdk_sparse *s, const struct vmdk_
         result = platter_vmdk_directory_word(&s->spare, dirty->directory_word, &spare, err);
     /* Some have one table under both directories. */
     if (result == PLATTER_OK && spare && (uint64_t)spare * VMDK_SECTOR != at)
-        result = platter_block_write(s->file, data, bytes, (uint64_t)spare * VMDK_SECTOR, err);
-    return result ? result : platter_block_write(s->file, data, bytes, at, err);
+        result = platter_block_write(s->m.file, data, bytes, (uint64_t)spare * VMDK_SECTOR, err);
+    return result ? result : platter_block_write(s->m.file, data, bytes, at, err);
 }
 
 /* `change` held. */
 static enum platter_result flush_tables(struct vmdk_sparse *s, struct platter_error *err)
 {
-    enum platter_result result = platter_block_flush(s->file, err);
+    enum platter_result result = platter_block_flush(s->m.file, err);
 
     if (result || !s->dirty_count)
         return result;
@@ -85,7 +60,7 @@ static enum platter_result flush_tables(struct vmdk_sparse *s, struct platter_er
             return result;
         platter_cache_release(s->tables, s->dirty[--s->dirty_count].table);
     }
-    return platter_block_flush(s->file, err);
+    return platter_block_flush(s->m.file, err);
 }
 
 enum platter_result platter_vmdk_flush(struct platter_block *base, struct platter_error *err)
@@ -93,9 +68,9 @@ enum platter_result platter_vmdk_flush(struct platter_block *base, struct platte
     struct vmdk_sparse *s = (struct vmdk_sparse *)base;
     enum platter_result result;
 
-    platter_mutex_lock(&s->change);
+    platter_mutex_lock(&s->m.change);
     result = flush_tables(s, err);
-    platter_mutex_unlock(&s->change);
+    platter_mutex_unlock(&s->m.change);
     return result;
 }
 
@@ -105,7 +80,7 @@ void platter_vmdk_write_end(struct vmdk_sparse *s)
 
     /* Who wanted to know whether his last writes arrived has flushed; the others still get them written. */
     if (flush_tables(s, NULL) == PLATTER_OK && s->marked)
-        (void)platter_block_write(s->file, &clean, 1, UNCLEAN_AT, NULL);
+        (void)platter_block_write(s->m.file, &clean, 1, UNCLEAN_AT, NULL);
 }
 
 /* `change` held. */
@@ -116,7 +91,7 @@ static enum platter_result mark_unclean(struct vmdk_sparse *s, struct platter_er
 
     if (s->marked)
         return PLATTER_OK;
-    result = platter_block_write(s->file, &unclean, 1, UNCLEAN_AT, err);
+    result = platter_block_write(s->m.file, &unclean, 1, UNCLEAN_AT, err);
     s->marked = result == PLATTER_OK;
     return result;
 }
@@ -125,12 +100,12 @@ static enum platter_result mark_unclean(struct vmdk_sparse *s, struct platter_er
 static enum platter_result extend(struct vmdk_sparse *s, uint64_t bytes, uint32_t alignment, uint64_t *at,
                                   struct platter_error *err)
 {
-    *at = (platter_block_size(s->file) + alignment - 1) / alignment * alignment;
+    *at = (platter_block_size(s->m.file) + alignment - 1) / alignment * alignment;
     /* Words of tables are sectors in 32 bits. */
     if ((*at + bytes) / VMDK_SECTOR > UINT32_MAX)
-        return platter_error_set(err, PLATTER_E_NO_SPACE, s->file->name, *at,
+        return platter_error_set(err, PLATTER_E_NO_SPACE, s->m.file->name, *at,
                                  "a sparse extent cannot become larger than 2 TiB");
-    return platter_file_resize(s->file, *at + bytes, err);
+    return platter_file_resize(s->m.file, *at + bytes, err);
 }
 
 /* `change` held. Changes a word of a directory, in the file first. */
@@ -142,7 +117,7 @@ static enum platter_result set_directory(struct vmdk_sparse *s, struct platter_p
     enum platter_result result;
 
     platter_put_le32(&raw, sector);
-    result = platter_block_write(s->file, &raw, sizeof(raw), directory->offset + index * 4, err);
+    result = platter_block_write(s->m.file, &raw, sizeof(raw), directory->offset + index * 4, err);
     if (result == PLATTER_OK)
         result = platter_page_table_hold(directory, index * 4, &page, err);
     if (result)
@@ -162,7 +137,7 @@ static enum platter_result new_table(struct vmdk_sparse *s, uint64_t index, uint
     if (result == PLATTER_OK && s->header.spare_directory)
         result = platter_vmdk_directory_word(&s->spare, index, &spare, err);
     if (result || (result = extend(s, bytes * 2, VMDK_SECTOR, &at, err)) ||
-        (result = platter_block_flush(s->file, err)))
+        (result = platter_block_flush(s->m.file, err)))
         return result;
     if (spare == 0) {
         result = set_directory(s, &s->spare, index, (uint32_t)((at + bytes) / VMDK_SECTOR), err);
@@ -207,37 +182,13 @@ static void set_words(struct vmdk_sparse *s, struct platter_cache_entry *table, 
     }
 }
 
-/* Fills a part of a new grain with what the parent has there; without one the file is zero there already. */
-static enum platter_result fill(struct vmdk_sparse *s, bool parents, uint64_t offset, uint64_t length, uint64_t host,
-                                struct platter_error *err)
+enum platter_result platter_vmdk_write_new(struct platter_mapped *m, const uint8_t *buffer, uint64_t offset,
+                                           const struct platter_run *run, uint64_t *done, struct platter_error *err)
 {
-    enum platter_result result = PLATTER_OK;
-    uint8_t *copy;
-
-    if (length == 0 || !parents)
-        return PLATTER_OK;
-    copy = malloc(length < PIECE ? (size_t)length : PIECE);
-    if (!copy)
-        return no_memory(s, err);
-    while (length && result == PLATTER_OK) {
-        size_t piece = length < PIECE ? (size_t)length : PIECE;
-
-        result = platter_parent_read(s->parent, copy, piece, s->start + offset, err);
-        if (result == PLATTER_OK)
-            result = platter_block_write(s->file, copy, piece, host, err);
-        offset += piece;
-        host += piece;
-        length -= piece;
-    }
-    free(copy);
-    return result;
-}
-
-/* `change` held. Writes `length` bytes of a run that lookup gave, none of which is in the file, into new grains. */
-static enum platter_result write_new(struct vmdk_sparse *s, const uint8_t *buffer, uint64_t length, uint64_t offset,
-                                     bool parents, uint64_t *done, struct platter_error *err)
-{
+    struct vmdk_sparse *s = (struct vmdk_sparse *)m;
     uint64_t first = offset >> s->grain_bits, within = offset & (s->header.grain - 1), host, tail, count;
+    uint64_t length = run->length;
+    bool parents = run->kind == PLATTER_RUN_PARENT;
     struct platter_cache_entry *table = NULL;
     enum platter_result result = PLATTER_OK;
 
@@ -247,74 +198,17 @@ static enum platter_result write_new(struct vmdk_sparse *s, const uint8_t *buffe
         return result;
     count = ((offset + length - 1) >> s->grain_bits) - first + 1;
     tail = (count << s->grain_bits) - within - length;
-    if ((result = extend(s, count << s->grain_bits, s->header.grain, &host, err)) ||
-        (result = fill(s, parents, offset - within, within, host, err)) ||
-        (result = platter_block_write(s->file, buffer, (size_t)length, host + within, err)) ||
-        (result = fill(s, parents, offset + length, tail, host + within + length, err)))
+    if ((result = extend(s, count << s->grain_bits, s->header.grain, &host, err)))
+        goto out;
+    /* Without a parent the file is zero there already. */
+    if (parents && ((result = platter_mapped_fill(m, true, offset - within, within, host, err)) ||
+                    (result = platter_mapped_fill(m, true, offset + length, tail, host + within + length, err))))
+        goto out;
+    if ((result = platter_block_write(m->file, buffer, (size_t)length, host + within, err)))
         goto out;
     set_words(s, table, first, count, host);
     *done = length;
 out:
     platter_cache_release(s->tables, table);
-    return result;
-}
-
-/* Overwrites what is there; *done 0: the first grain is not. */
-static enum platter_result write_in_place(struct vmdk_sparse *s, const uint8_t *buffer, uint64_t length,
-                                          uint64_t offset, struct vmdk_run *run, uint64_t *done,
-                                          struct platter_error *err)
-{
-    enum platter_result result = platter_vmdk_lookup(s, offset, length, run, err);
-
-    *done = 0;
-    if (result || run->kind != VMDK_RUN_PLAIN)
-        return result;
-    *done = run->length;
-    return platter_block_write(s->file, buffer, (size_t)run->length, run->host, err);
-}
-
-enum platter_result platter_vmdk_write(struct platter_block *base, const void *buffer, size_t length, uint64_t offset,
-                                       struct platter_error *err)
-{
-    struct vmdk_sparse *s = (struct vmdk_sparse *)base;
-    const uint8_t *data = buffer;
-    enum platter_result result = PLATTER_OK;
-
-    while (length && result == PLATTER_OK) {
-        struct vmdk_run run;
-        uint64_t done;
-
-        result = write_in_place(s, data, length, offset, &run, &done, err);
-        if (result == PLATTER_OK && done == 0) {
-            platter_mutex_lock(&s->change);
-            /* Somebody else may have put it there meanwhile. */
-            result = write_in_place(s, data, length, offset, &run, &done, err);
-            if (result == PLATTER_OK && done == 0)
-                result = write_new(s, data, run.length, offset, run.kind == VMDK_RUN_PARENT, &done, err);
-            platter_mutex_unlock(&s->change);
-        }
-        data += done;
-        offset += done;
-        length -= (size_t)done;
-    }
-    return result;
-}
-
-/* What is there becomes a hole in the file, which reads as zero; what is not there stays as it is. */
-enum platter_result platter_vmdk_discard(struct platter_block *base, uint64_t offset, uint64_t length,
-                                         struct platter_error *err)
-{
-    struct vmdk_sparse *s = (struct vmdk_sparse *)base;
-    enum platter_result result = PLATTER_OK;
-
-    while (length && result == PLATTER_OK) {
-        struct vmdk_run run;
-
-        result = platter_vmdk_lookup(s, offset, length, &run, err);
-        if (result == PLATTER_OK && run.kind == VMDK_RUN_PLAIN)
-            result = platter_block_discard(s->file, run.host, run.length, err);
-        offset += run.length;
-        length -= run.length;
-    }
     return result;
 }
