@@ -85,16 +85,19 @@ static enum platter_result choose_size(const char *path, const struct platter_co
         wanted->sector_size = platter_block_sector_size(source);
     if (source)
         wanted->physical_sector_size = platter_block_physical_sector_size(source);
-    wanted->size = options->size ? options->size : least;
+    if (wanted->sector_size < 512 || wanted->sector_size > 4096 || (wanted->sector_size & (wanted->sector_size - 1)))
+        return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET, "sectors cannot have %u bytes",
+                                 wanted->sector_size);
+    wanted->size = options->size;
+    /* A source that ends within a sector is continued with zeros, as a raw image that does is read. */
+    if (!options->size)
+        wanted->size = least + (wanted->sector_size - least % wanted->sector_size) % wanted->sector_size;
     if (wanted->size == 0)
         return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET, "a disk has to have a size");
     if (wanted->size < least)
         return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
                                  "%llu bytes are less than the %llu that are to be copied",
                                  (unsigned long long)wanted->size, (unsigned long long)least);
-    if (wanted->sector_size < 512 || wanted->sector_size > 4096 || (wanted->sector_size & (wanted->sector_size - 1)))
-        return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET, "sectors cannot have %u bytes",
-                                 wanted->sector_size);
     if (wanted->size % wanted->sector_size)
         return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
                                  "%llu bytes are no whole number of sectors of %u bytes",
