@@ -90,6 +90,13 @@ static VOID NewGuid(char *out, size_t bytes, const char *prefix)
              SimRandom(0xffff), SimRandom(0xffff), SimRandom(0xffff), SimRandom(~0u));
 }
 
+static VOID GuidText(const GUID *guid, char *out, size_t bytes, const char *prefix)
+{
+    snprintf(out, bytes, "%s{%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x}", prefix, guid->Data1, guid->Data2,
+             guid->Data3, guid->Data4[0], guid->Data4[1], guid->Data4[2], guid->Data4[3], guid->Data4[4],
+             guid->Data4[5], guid->Data4[6], guid->Data4[7]);
+}
+
 VOID MountStoreNoLetter(const MOUNT_VOLUME *volume, BOOLEAN set)
 {
     const SIM_VALUE *held = NoLetter(volume->Id, volume->IdBytes);
@@ -295,7 +302,10 @@ static NTSTATUS Question(MOUNT_VOLUME *volume, PFILE_OBJECT file, BOOLEAN *gptle
         return status;
     volume->IdBytes = ((MOUNTDEV_UNIQUE_ID *)buffer)->UniqueIdLength;
     memcpy(volume->Id, ((MOUNTDEV_UNIQUE_ID *)buffer)->UniqueId, volume->IdBytes);
-    Ask(file, IOCTL_MOUNTDEV_QUERY_STABLE_GUID, NULL, 0, buffer, sizeof(MOUNTDEV_STABLE_GUID), NULL);
+    if (NT_SUCCESS(Ask(file, IOCTL_MOUNTDEV_QUERY_STABLE_GUID, NULL, 0, buffer, sizeof(MOUNTDEV_STABLE_GUID), NULL))) {
+        volume->HasGuid = TRUE;
+        memcpy(&volume->Guid, buffer, sizeof(GUID));
+    }
     status = AskTwice(file, IOCTL_MOUNTDEV_QUERY_SUGGESTED_LINK_NAME, buffer, sizeof(buffer),
                       sizeof(MOUNTDEV_SUGGESTED_LINK_NAME), offsetof(MOUNTDEV_SUGGESTED_LINK_NAME, NameLength),
                       "QUERY_SUGGESTED_LINK_NAME");
@@ -365,7 +375,10 @@ NTSTATUS MountArrive(const char *symbolic, BOOLEAN manual)
     MountVolumes = volume;
     FromStore(volume, &haveletter, &havename);
     if (!havename) {
-        NewGuid(name, sizeof(name), "\\??\\Volume");
+        if (volume->HasGuid)
+            GuidText(&volume->Guid, name, sizeof(name), "\\??\\Volume");
+        else
+            NewGuid(name, sizeof(name), "\\??\\Volume");
         MountLinkAdd(volume, name);
     }
     /* [P, "Letter rule"] */

@@ -20,7 +20,8 @@ typedef struct _MOUNT_VOLUME {
     char Device[128];
     UCHAR Id[256];
     USHORT IdBytes;
-    BOOLEAN Manual, Removable;
+    BOOLEAN Manual, Removable, HasGuid;
+    GUID Guid; /* its stable name, if it has one */
     char Suggested;
     MOUNT_LINK *Links;
     struct _MOUNT_VOLUME *Next;
