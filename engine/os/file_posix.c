@@ -119,7 +119,7 @@ static uint32_t try_direct(int fd)
 enum platter_result platter_os_file_open(const char *path, uint32_t flags, struct platter_os_file **file,
                                          struct platter_error *err)
 {
-    bool writing = flags & (PLATTER_OS_FILE_WRITE | PLATTER_OS_FILE_CREATE);
+    bool writing = flags & (PLATTER_OS_FILE_WRITE | PLATTER_OS_FILE_CREATE | PLATTER_OS_FILE_UNNAMED);
     /* Non-blocking, or a pipe that nobody writes to would keep us here for ever. */
     int mode = (writing ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     size_t length = strlen(path) + 1;
@@ -129,7 +129,9 @@ enum platter_result platter_os_file_open(const char *path, uint32_t flags, struc
 
     if (!opened)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, path, PLATTER_NO_OFFSET, "out of memory");
-    if (flags & PLATTER_OS_FILE_CREATE)
+    if (flags & PLATTER_OS_FILE_UNNAMED)
+        mode |= O_TMPFILE;
+    else if (flags & PLATTER_OS_FILE_CREATE)
         mode |= O_CREAT | O_EXCL;
     do {
         fd = open(path, mode, 0666);

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* A file written under a temporary name beside the one it will have. */
+/*
+ * A file that gets its name when it is whole.
+ *
+ * Where the system has files without a name it is one until then, and a process that is killed leaves nothing. Elsewhere
+ * it is called ".platter-RANDOM.part" meanwhile, beside the one it will be; what a killed process has left of that kind
+ * is removed by the next that makes one in the same folder.
+ */
 #ifndef PLATTER_ENGINE_OS_TEMP_H
 #define PLATTER_ENGINE_OS_TEMP_H
 
 #include "file.h"
 
 struct platter_temp {
-    char *path;   /* of the temporary file */
+    char *path;   /* of the temporary file; NULL: it has none */
     char *target; /* the name it is to get */
     struct platter_os_file *file;
 };
