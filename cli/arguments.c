@@ -195,7 +195,7 @@ static enum platter_result take_option(int argc, char *const *argv, int *at, str
     }
     if (*value)
         return usage(err, "", NULL, "'--%.64s' is given twice", option->name);
-    if (!option->value) {
+    if (!option->value || (option->value[0] == '[' && !equals)) {
         *value = "";
         return PLATTER_OK;
     }

@@ -13,7 +13,7 @@ struct cli_arguments;
 
 struct cli_option {
     const char *name;  /* without dashes; NULL ends a table */
-    const char *value; /* what follows, for the help: "N"; NULL: a switch */
+    const char *value; /* what follows, for the help: "N"; "[=N]": it may be left away; NULL: a switch */
     const char *help;  /* NULL: not for people, and not shown */
 };
 

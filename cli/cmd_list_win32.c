@@ -7,6 +7,7 @@
 #include "wide_win32.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <stdlib.h>
 
 static bool print_volumes(const struct platter_volume_info *volumes, size_t count)
@@ -23,12 +24,16 @@ static bool print_volumes(const struct platter_volume_info *volumes, size_t coun
     for (size_t i = 0; i < count; i++) {
         const struct platter_volume_info *info = &volumes[i];
         char id[24], letter[4], size[CLI_SIZE_TEXT], part[16], process[16], in[CLI_SIZE_TEXT], out[CLI_SIZE_TEXT];
-        char image[PLATTER_IMAGE_NAME_CHARS * 3 + 1];
+        char image[PLATTER_IMAGE_NAME_CHARS * 6 + 64], text[PLATTER_IMAGE_NAME_CHARS * 3 + 1];
+        const char *overlay = cli_image_name_overlay(info->image_name, text, sizeof(text));
 
         (void)snprintf(id, sizeof(id), "%llu", (unsigned long long)info->volume_id);
         (void)snprintf(part, sizeof(part), "%u", (unsigned)info->partition_number);
         (void)snprintf(process, sizeof(process), "%u", (unsigned)info->owner_process_id);
         cli_narrow_field(info->image_name, PLATTER_IMAGE_NAME_CHARS, image, sizeof(image));
+        if (overlay)
+            (void)snprintf(image + strlen(image), sizeof(image) - strlen(image),
+                           overlay[0] ? " (changes go to %s)" : " (changes go away with the drive)%s", overlay);
         cli_table_row(&table, (const char *const[]){
                                   id, info->letter ? cli_letter_text(info->letter, letter) : "-",
                                   cli_size_text(info->length_bytes, size), info->partition_number ? part : "-",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `mount`: reads the options, has the drives made by a process in the background or by this one, and tells the outcome. */
+#include "../engine/os/path.h"
 #include "commands.h"
 #include "console.h"
 #include "control_win32.h"
@@ -19,6 +20,7 @@ const struct cli_option cli_mount_options[] = {
     {"partition", "N[,N...]|all",
      "these partitions, by their numbers in 'platter info'; otherwise those that hold a file system"},
     {"read-only", NULL, "refuse writes; the image is not changed in any way"},
+    CLI_OVERLAY_OPTION,
     {"foreground", NULL, "serve the drives in this window, until Ctrl-C or until they are unmounted"},
     CLI_IMAGE_OPTIONS,
     {CLI_REPORT_OPTION, "N", NULL},
@@ -69,6 +71,17 @@ static void print_report(const char *image, const json_t *report)
     }
 }
 
+static void print_overlay(const json_t *overlay)
+{
+    if (!json_is_object(overlay))
+        return;
+    if (json_is_true(json_object_get(overlay, "temporary")))
+        cli_print(CLI_OUT, "changes go to a temporary overlay, and away with the drive\n");
+    else
+        cli_print(CLI_OUT, "changes go to %s; 'platter overlay commit' puts them into the image\n",
+                  text_of(overlay, "file"));
+}
+
 static void tell(const char *image, struct cli_reply *reply, json_t *report)
 {
     const char *why = text_of(report, "read_only_reason");
@@ -78,12 +91,15 @@ static void tell(const char *image, struct cli_reply *reply, json_t *report)
         (void)snprintf(warning, sizeof(warning), "%.400s is mounted read-only: %s", image, why);
         cli_warn(warning);
     }
+    if (text_of(report, "notice")[0])
+        cli_warn(text_of(report, "notice"));
     if (reply->json) {
         if (report != reply->root)
             (void)json_object_update(reply->root, report);
         (void)cli_reply_print(reply);
     } else {
         print_report(image, report);
+        print_overlay(json_object_get(report, "overlay"));
         cli_flush(CLI_OUT);
     }
 }
@@ -106,6 +122,23 @@ static enum platter_result take_error(const json_t *error, struct platter_error 
     return err->result;
 }
 
+/* The whole path: the other process has another current folder. */
+static void add_overlay(struct cli_command_line *line, const char *path)
+{
+    char *whole = platter_os_full_path(path);
+    size_t size = whole ? strlen(whole) + sizeof("--overlay=") : 0;
+    char *word = whole ? malloc(size) : NULL;
+
+    if (word) {
+        (void)snprintf(word, size, "--overlay=%s", whole);
+        cli_command_line_add_utf8(line, word);
+    } else {
+        line->failed = true;
+    }
+    free(word);
+    free(whole);
+}
+
 static enum platter_result mount_behind(const struct cli_arguments *arguments, const struct cli_mount *mount,
                                         struct cli_reply *reply, struct platter_error *err)
 {
@@ -120,9 +153,13 @@ static enum platter_result mount_behind(const struct cli_arguments *arguments, c
 
         if (!value)
             continue;
+        if (strcmp(option->name, "overlay") == 0 && value[0]) {
+            add_overlay(&line, value);
+            continue;
+        }
         (void)snprintf(word, sizeof(word), "--%s", option->name);
         cli_command_line_add_utf8(&line, word);
-        if (option->value)
+        if (option->value && option->value[0] != '[')
             cli_command_line_add_utf8(&line, value);
     }
     cli_command_line_add_utf8(&line, "--");

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "console.h"
 #include "image.h"
+#include "overlay.h"
 #include "text.h"
 
 #include "nbd_server.h"
@@ -13,6 +14,7 @@ const struct cli_option cli_serve_options[] = {
     {"port", "N", "listen on this TCP port of 127.0.0.1 and ::1; 0: one that is free"},
     {"partition", "N", "serve only this partition, by its number in 'platter info'"},
     {"read-only", NULL, "refuse writes"},
+    CLI_OVERLAY_OPTION,
     {"name", "TEXT", "the export's name; none otherwise, and the empty name always works"},
     {"threads", "N", "how many requests of one client to work on at a time, 1 to 64"},
     CLI_IMAGE_OPTIONS,
@@ -47,8 +49,10 @@ static enum platter_result read_options(const struct cli_arguments *arguments, s
 
 /* The first line out, so that a script can wait for it: clients may connect from now on. */
 static void announce(const struct cli_arguments *arguments, struct cli_reply *reply,
-                     const struct platter_nbd_server *server, const struct platter_block *block, bool read_only)
+                     const struct platter_nbd_server *server, struct platter_image *image,
+                     const struct platter_block *block, bool read_only)
 {
+    const struct platter_image_info *info = platter_image_info(image);
     char size[CLI_SIZE_TEXT];
 
     if (reply->json) {
@@ -57,13 +61,18 @@ static void announce(const struct cli_arguments *arguments, struct cli_reply *re
         cli_json_number(reply->root, "port", platter_nbd_server_port(server));
         cli_json_number(reply->root, "size", platter_block_size(block));
         cli_json_bool(reply->root, "read_only", read_only);
+        cli_overlay_json(reply->root, info->overlay);
         cli_reply_print(reply);
         return;
     }
     cli_print(CLI_OUT, "%s\n", platter_nbd_server_uri(server));
     cli_flush(CLI_OUT);
-    cli_print(CLI_ERR, "platter: serving %s, %s%s; Ctrl-C ends it\n", arguments->operands[0],
-              cli_size_text(platter_block_size(block), size), read_only ? ", read-only" : "");
+    cli_print(CLI_ERR, "platter: serving %s, %s%s%s%s; Ctrl-C ends it\n", arguments->operands[0],
+              cli_size_text(platter_block_size(block), size), read_only ? ", read-only" : "",
+              !info->overlay     ? ""
+              : info->overlay[0] ? ", with the overlay "
+                                 : ", with a temporary overlay that ends with it",
+              info->overlay ? info->overlay : "");
 }
 
 enum platter_result cli_serve(const struct cli_arguments *arguments, struct cli_reply *reply, struct platter_error *err)
@@ -72,17 +81,19 @@ enum platter_result cli_serve(const struct cli_arguments *arguments, struct cli_
     struct platter_nbd_server *server = NULL;
     struct platter_image *image = NULL;
     struct platter_block *block = NULL;
-    char why[512] = "", warning[640];
+    struct cli_writing writing;
+    char warning[700];
     enum platter_result result = read_options(arguments, &options, err);
 
     if (result != PLATTER_OK)
         return result;
-    result = options.read_only ? cli_image_open(arguments, 0, &image, err)
-                               : cli_image_open_writable(arguments, 0, &image, why, sizeof(why), err);
+    result = cli_open_for_writing(arguments, options.read_only, 0, &image, &writing, err);
     if (result != PLATTER_OK)
         return result;
-    if (why[0]) {
-        (void)snprintf(warning, sizeof(warning), "%s is served read-only: %s", arguments->operands[0], why);
+    if (writing.notice[0])
+        cli_warn(writing.notice);
+    if (writing.why[0]) {
+        (void)snprintf(warning, sizeof(warning), "%.100s is served read-only: %s", arguments->operands[0], writing.why);
         cli_warn(warning);
         options.read_only = true;
     }
@@ -93,7 +104,7 @@ enum platter_result cli_serve(const struct cli_arguments *arguments, struct cli_
     if (result != PLATTER_OK)
         goto unref_block;
     cli_interrupt_catch(stop, server);
-    announce(arguments, reply, server, block, options.read_only);
+    announce(arguments, reply, server, image, block, options.read_only);
     result = platter_nbd_server_run(server, err);
     cli_interrupt_done();
     platter_nbd_server_free(server);

@@ -12,7 +12,8 @@ extern const struct cli_command cli_commands[];
 /* Everywhere. */
 extern const struct cli_option cli_info_options[], cli_convert_options[], cli_create_options[], cli_verify_options[],
     cli_serve_options[];
-cli_run_fn cli_info, cli_convert, cli_create, cli_verify, cli_serve;
+extern const struct cli_option cli_overlay_options[];
+cli_run_fn cli_info, cli_convert, cli_create, cli_verify, cli_serve, cli_overlay_commit, cli_overlay_discard;
 
 /* Windows. */
 extern const struct cli_option cli_mount_options[], cli_unmount_options[], cli_install_options[], cli_remove_options[];
@@ -53,6 +54,24 @@ cli_run_fn cli_mount, cli_unmount, cli_list, cli_driver_install, cli_driver_remo
             "Checks the image's structure and reads everything in it, against the checksums of its data where the "    \
             "format has them. Each finding is one line. The exit status is 8 when data is lost or wrong.",             \
             cli_verify_options, "  platter verify backup.vhd\n", cli_verify                                            \
+    }
+#define CLI_COMMANDS_OVERLAY                                                                                           \
+    {"overlay commit",                                                                                                 \
+     "FILE",                                                                                                           \
+     1,                                                                                                                \
+     1,                                                                                                                \
+     "write what an overlay holds into its image",                                                                     \
+     "Writes all that the overlay FILE holds into the image it was made on, and removes the overlay once that is on "  \
+     "the medium. If it is stopped on the way, it can be done again. Backups and compressed images are not written "   \
+     "to: 'platter convert FILE NEW' makes one new image of both. Other overlays on the same image are of no use "     \
+     "afterwards.",                                                                                                    \
+     cli_overlay_options,                                                                                              \
+     "  platter overlay commit changes.qcow2\n",                                                                       \
+     cli_overlay_commit},                                                                                              \
+    {                                                                                                                  \
+        "overlay discard", "FILE", 1, 1, "remove an overlay with all that was written to it",                          \
+            "Removes the overlay FILE, unless it is in use. The image it was made on stays as it is.",                 \
+            cli_overlay_options, "  platter overlay discard changes.qcow2\n", cli_overlay_discard                      \
     }
 #define CLI_COMMAND_SERVE(run)                                                                                         \
     {                                                                                                                  \

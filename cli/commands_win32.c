@@ -24,6 +24,7 @@ const struct cli_command cli_commands[] = {
     CLI_COMMAND_CONVERT,
     CLI_COMMAND_CREATE,
     CLI_COMMAND_VERIFY,
+    CLI_COMMANDS_OVERLAY,
     {"serve", "", 0, CLI_MAX_OPERANDS, "", "the NBD server is part of Platter for Linux", NULL, NULL, NULL},
     {"driver install", "", 0, 0, "install the driver, or bring it up to date",
      "Installs platter.sys through its INF and starts it; only administrators may. Doing it again brings the driver up "

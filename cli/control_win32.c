@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "control_win32.h"
+#include "overlay.h"
 
 #include <windows.h>
 #include <stdio.h>
@@ -212,6 +213,38 @@ static bool time_text(uint64_t time, char *buffer, size_t size)
     return true;
 }
 
+#define TEMPORARY "*" /* is no path */
+
+static size_t field_length(const uint16_t *field)
+{
+    size_t length = 0;
+
+    while (length < PLATTER_IMAGE_NAME_CHARS && field[length])
+        length++;
+    return length;
+}
+
+void cli_image_name_put(const char *image, const char *overlay, uint16_t field[PLATTER_IMAGE_NAME_CHARS])
+{
+    size_t length;
+
+    memset(field, 0, PLATTER_IMAGE_NAME_CHARS * sizeof(*field));
+    cli_wide_field(image, field, PLATTER_IMAGE_NAME_CHARS);
+    length = field_length(field) + 1;
+    if (overlay && length + 1 < PLATTER_IMAGE_NAME_CHARS)
+        cli_wide_field(overlay[0] ? overlay : TEMPORARY, field + length, PLATTER_IMAGE_NAME_CHARS - length);
+}
+
+const char *cli_image_name_overlay(const uint16_t field[PLATTER_IMAGE_NAME_CHARS], char *buffer, size_t size)
+{
+    size_t length = field_length(field) + 1;
+
+    if (length >= PLATTER_IMAGE_NAME_CHARS || !field[length])
+        return NULL;
+    cli_narrow_field(field + length, PLATTER_IMAGE_NAME_CHARS - length, buffer, size);
+    return strcmp(buffer, TEMPORARY) == 0 ? "" : buffer;
+}
+
 void cli_volume_json(json_t *object, const struct platter_volume_info *info)
 {
     char text[PLATTER_IMAGE_NAME_CHARS * 3 + 1], letter[4];
@@ -229,6 +262,7 @@ void cli_volume_json(json_t *object, const struct platter_volume_info *info)
     cli_json_text(object, "label", cli_narrow_field(info->label, PLATTER_LABEL_CHARS, text, sizeof(text)));
     cli_narrow_field(info->image_name, PLATTER_IMAGE_NAME_CHARS, text, sizeof(text));
     cli_json_text(object, "image", text[0] ? text : NULL);
+    cli_overlay_json(object, cli_image_name_overlay(info->image_name, text, sizeof(text)));
     cli_json_number(object, "process_id", info->owner_process_id);
     cli_json_bool(object, "may_unmount", info->may_remove != 0);
     cli_json_text(object, "mounted_at", time_text(info->mounted_at, text, sizeof(text)) ? text : NULL);

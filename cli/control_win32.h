@@ -30,4 +30,12 @@ char *cli_letter_text(uint32_t letter, char buffer[4]);
 /* What a volume is, as `list` and `mount` put it into their JSON. */
 void cli_volume_json(json_t *object, const struct platter_volume_info *info);
 
+/*
+ * The text that people see of a volume's image: its path, and behind the path's end, for `platter list`, that of the
+ * overlay which takes the writes. `overlay`: as in struct platter_image_info.
+ */
+void cli_image_name_put(const char *image, const char *overlay, uint16_t field[PLATTER_IMAGE_NAME_CHARS]);
+/* The overlay's path, "" for a temporary one; NULL: there is none. */
+const char *cli_image_name_overlay(const uint16_t field[PLATTER_IMAGE_NAME_CHARS], char *buffer, size_t size);
+
 #endif

@@ -42,8 +42,8 @@ static void show_options(const struct cli_option *options)
 
         if (!options->help)
             continue;
-        (void)snprintf(left, sizeof(left), "  --%s%s%s", options->name, options->value ? " " : "",
-                       options->value ? options->value : "");
+        (void)snprintf(left, sizeof(left), "  --%s%s%s", options->name,
+                       options->value && options->value[0] != '[' ? " " : "", options->value ? options->value : "");
         cli_print(CLI_OUT, "%-24s", left);
         wrap(options->help, strlen(left) < 24 ? 24 : (unsigned)strlen(left), 26);
     }

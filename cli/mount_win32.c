@@ -72,16 +72,56 @@ static bool is_disc(const struct platter_partition *partition)
            (strcmp(partition->filesystem, "iso9660") == 0 || strcmp(partition->filesystem, "udf") == 0);
 }
 
+static enum platter_result read_table(struct cli_mount *mount, size_t chosen[CLI_MAX_CHOSEN], struct platter_error *err)
+{
+    enum platter_result result = platter_partitions_read(platter_image_block(mount->image), &mount->table, err);
+
+    if (result == PLATTER_OK)
+        result =
+            cli_choice_apply(&mount->choice, mount->table, mount->arguments->operands[0], chosen, &mount->count, err);
+    return result;
+}
+
+static bool all_discs(const struct cli_mount *mount, const size_t chosen[CLI_MAX_CHOSEN])
+{
+    size_t discs = 0;
+
+    for (size_t i = 0; i < mount->count; i++)
+        discs += is_disc(&mount->table->partitions[chosen[i]]);
+    /* A disc with a partition table as well (bootable both ways) has each of them in one sector size only. */
+    return discs == mount->count;
+}
+
+/* What is wrong is to be told before an overlay's file is made. */
+static enum platter_result check_overlay(struct cli_mount *mount, struct platter_error *err)
+{
+    size_t chosen[CLI_MAX_CHOSEN];
+    enum platter_result result = cli_image_open(mount->arguments, 0, &mount->image, err);
+
+    if (result == PLATTER_OK)
+        result = read_table(mount, chosen, err);
+    if (result == PLATTER_OK && all_discs(mount, chosen))
+        result = platter_error_set(err, PLATTER_E_USAGE, mount->arguments->operands[0], PLATTER_NO_OFFSET,
+                                   "holds a disc's file system, which is never written to: '--overlay' is of no use");
+    platter_partitions_free(mount->table);
+    mount->table = NULL;
+    platter_image_close(mount->image);
+    mount->image = NULL;
+    return result;
+}
+
 static enum platter_result open_image(struct cli_mount *mount, struct platter_error *err)
 {
-    enum platter_result result;
+    enum platter_result result = PLATTER_OK;
 
-    if (mount->read_only)
-        return cli_image_open(mount->arguments, 0, &mount->image, err);
+    if (cli_option_given(mount->arguments, "overlay") && !mount->read_only)
+        result = check_overlay(mount, err);
+    if (result != PLATTER_OK)
+        return result;
     /* Out of the system's cache: the drive has one of its own, and two that wait for each other hang the machine. */
-    result = cli_image_open_writable(mount->arguments, PLATTER_OPEN_UNBUFFERED, &mount->image, mount->why,
-                                     sizeof(mount->why), err);
-    if (mount->why[0])
+    result = cli_open_for_writing(mount->arguments, mount->read_only, PLATTER_OPEN_UNBUFFERED, &mount->image,
+                                  &mount->writing, err);
+    if (mount->writing.why[0])
         mount->read_only = true;
     return result;
 }
@@ -95,33 +135,28 @@ static enum platter_result open_disc(struct cli_mount *mount, struct platter_err
     platter_image_close(mount->image);
     mount->image = NULL;
     if (!mount->read_only)
-        (void)snprintf(mount->why, sizeof(mount->why), "it holds a disc's file system");
+        (void)snprintf(mount->writing.why, sizeof(mount->writing.why), "it holds a disc's file system");
+    mount->writing.notice[0] = '\0';
     mount->read_only = true;
     return platter_image_open(mount->arguments->operands[0], &options, &mount->image, err);
 }
 
 static enum platter_result open_volumes(struct cli_mount *mount, struct platter_error *err)
 {
-    size_t chosen[CLI_MAX_CHOSEN], discs = 0;
+    size_t chosen[CLI_MAX_CHOSEN];
     enum platter_result result = open_image(mount, err);
 
     if (result == PLATTER_OK)
-        result = platter_partitions_read(platter_image_block(mount->image), &mount->table, err);
-    if (result == PLATTER_OK)
-        result =
-            cli_choice_apply(&mount->choice, mount->table, mount->arguments->operands[0], chosen, &mount->count, err);
+        result = read_table(mount, chosen, err);
     if (result != PLATTER_OK)
         return result;
     if (mount->letter_count > mount->count)
         return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
                                  "'--letter' names %u letters for %u drive%s", (unsigned)mount->letter_count,
                                  (unsigned)mount->count, mount->count == 1 ? "" : "s");
-    for (size_t i = 0; i < mount->count; i++) {
+    for (size_t i = 0; i < mount->count; i++)
         mount->volumes[i].partition = &mount->table->partitions[chosen[i]];
-        discs += is_disc(mount->volumes[i].partition);
-    }
-    /* A disc with a partition table as well (bootable both ways) has each of them in one sector size only. */
-    if (discs == mount->count)
+    if (all_discs(mount, chosen))
         result = open_disc(mount, err);
     for (size_t i = 0; i < mount->count && result == PLATTER_OK; i++)
         result = platter_partition_open(platter_image_block(mount->image), mount->volumes[i].partition,
@@ -165,7 +200,7 @@ static void describe(const struct cli_mount *mount, size_t index, struct platter
     else
         (void)snprintf(label, sizeof(label), "%.200s", cli_base_name(mount->image_path));
     cli_wide_field(label, create->label, PLATTER_LABEL_CHARS);
-    cli_wide_field(mount->image_path, create->image_name, PLATTER_IMAGE_NAME_CHARS);
+    cli_image_name_put(mount->image_path, platter_image_info(mount->image)->overlay, create->image_name);
     /* unique_id stays zero: the provider makes a fresh one. */
 }
 
@@ -220,7 +255,9 @@ void cli_mount_json(json_t *root, const struct cli_mount *mount)
     cli_json_text(root, "image", mount->image_path);
     cli_json_text(root, "format", platter_image_info(mount->image)->format);
     cli_json_bool(root, "read_only", mount->read_only);
-    cli_json_text(root, "read_only_reason", mount->why[0] ? mount->why : NULL);
+    cli_json_text(root, "read_only_reason", mount->writing.why[0] ? mount->writing.why : NULL);
+    cli_json_text(root, "notice", mount->writing.notice[0] ? mount->writing.notice : NULL);
+    cli_overlay_json(root, platter_image_info(mount->image)->overlay);
     cli_json_number(root, "process_id", GetCurrentProcessId());
     array = cli_json_array(root, "volumes");
     for (size_t i = 0; i < mount->count; i++) {

@@ -5,6 +5,7 @@
 
 #include "arguments.h"
 #include "choose.h"
+#include "overlay.h"
 #include "spawn_win32.h"
 
 #include <platter/provider.h>
@@ -24,7 +25,7 @@ struct cli_mount {
     char letters[26];
     size_t letter_count;
     bool read_only;
-    char why[512];                                 /* read-only though nobody asked for it; else "" */
+    struct cli_writing writing;
     char image_path[PLATTER_IMAGE_NAME_CHARS * 3]; /* whole, for others to see */
     struct platter_image *image;
     struct platter_partition_table *table;

@@ -11,6 +11,8 @@
 struct platter_image {
     const struct platter_format *format;
     struct platter_block *block;
+    bool view;     /* not the image's present first disk, but a snapshot or another */
+    char *overlay; /* NULL: there is none */
     struct platter_detail_list details;
     struct platter_image_info info;
     char path[];
@@ -74,6 +76,7 @@ static void fill_info(struct platter_image *image, struct platter_block *file, c
     info->writable = opened->writable;
     info->detail_count = image->details.count;
     info->details = image->details.lines;
+    info->compressed = opened->compressed;
 }
 
 enum platter_result platter_image_open(const char *path, const struct platter_open_options *options,
@@ -124,6 +127,7 @@ enum platter_result platter_image_open_in(const char *path, const struct platter
     if (result)
         goto fail;
     made->block = opened.block;
+    made->view = options->snapshot || options->disk > 1;
     fill_info(made, file, &opened);
     /* The format keeps its own reference to the file. */
     platter_block_unref(file);
@@ -134,6 +138,39 @@ fail:
     platter_block_unref(file);
     free(made);
     return result;
+}
+
+enum platter_result platter_image_over(struct platter_image *base, const struct platter_format *format,
+                                       struct platter_block *block, const char *overlay, struct platter_image **image,
+                                       struct platter_error *err)
+{
+    size_t path = strlen(base->path) + 1, length = strlen(overlay) + 1;
+    struct platter_image *made = calloc(1, sizeof(*made) + path + length);
+
+    if (!made) {
+        platter_block_unref(block);
+        return platter_error_set(err, PLATTER_E_NO_MEMORY, base->path, PLATTER_NO_OFFSET, "out of memory");
+    }
+    made->format = format;
+    made->block = block;
+    memcpy(made->path, base->path, path);
+    made->overlay = made->path + path;
+    memcpy(made->overlay, overlay, length);
+    for (size_t i = 0; i < base->details.count; i++)
+        platter_detail_add(&made->details, base->details.lines[i].key, "%s", base->details.lines[i].value);
+    made->info = base->info;
+    made->info.path = made->path;
+    made->info.overlay = made->overlay;
+    made->info.writable = true;
+    made->info.detail_count = made->details.count;
+    made->info.details = made->details.lines;
+    *image = made;
+    return PLATTER_OK;
+}
+
+bool platter_image_is_view(struct platter_image *image)
+{
+    return image->view;
 }
 
 void platter_image_close(struct platter_image *image)

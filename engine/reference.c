@@ -48,6 +48,11 @@ static size_t scheme_length(const char *name)
     return at >= 2 && strncmp(name + at, "://", 3) == 0 ? at + 3 : 0;
 }
 
+bool platter_reference_is_url(const char *name)
+{
+    return scheme_length(name) != 0;
+}
+
 static struct place server(const char *host)
 {
     return (struct place){PLACE_SERVER, host, strcspn(host, "/\\")};

@@ -15,4 +15,7 @@
  */
 const char *platter_reference_refused(const char *child_path, const char *name, bool servers);
 
+/* "scheme://..." */
+bool platter_reference_is_url(const char *name);
+
 #endif

@@ -28,6 +28,7 @@ struct platter_opened {
     struct platter_block *block;         /* the disk; one reference, the caller's */
     const char *variant;                 /* static text; "" when there is only one */
     bool writable;                       /* can be written in place, whatever the flags of this open */
+    bool compressed;                     /* stores its data compressed, though `writable` may be true */
     struct platter_detail_list *details; /* for platter_detail_add(); never NULL during open */
     uint64_t file_size;      /* of all its files, when there are several; 0: the one file that open was given */
     uint64_t allocated_size; /* goes with file_size */

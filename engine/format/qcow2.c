@@ -11,6 +11,7 @@
 #define TABLE_CACHE_BYTES (16u << 20) /* L2 entries of 128 GiB with clusters of 64 KiB */
 #define PACKED_CACHE_BYTES (32u << 20)
 #define SLICE_BYTES 16384u
+#define PACKED_LOOK 16u /* slices */
 
 bool platter_qcow2_room(void **list, size_t *room, size_t count, size_t element)
 {
@@ -167,6 +168,40 @@ static void add_details(struct qcow2 *q, struct platter_detail_list *details)
         platter_detail_add(details, "snapshot", "%s %s", q->snapshots[i].id, q->snapshots[i].name);
 }
 
+static bool slice_is_packed(struct qcow2 *q, uint64_t offset)
+{
+    struct platter_cache_entry *slice;
+    uint32_t index;
+    bool found = false;
+
+    if (platter_qcow2_slice(q, offset, &slice, &index, NULL) || !slice)
+        return false;
+    for (size_t at = 0; at < q->slice_bytes && !found; at += q->l2_entry_size)
+        found = qcow2_load(platter_cache_data(slice) + at) & QCOW2_COMPRESSED;
+    platter_cache_release(q->tables, slice);
+    return found;
+}
+
+/* Whether compressed clusters are among the first: who compresses an image compresses what can be of all of it. */
+static bool is_packed(struct qcow2 *q)
+{
+    uint64_t table_span = q->cluster_size << q->l2_bits;
+    uint64_t slice_span = q->slice_bytes / q->l2_entry_size * q->cluster_size, at = 0;
+    unsigned looked = 0;
+
+    while (at < q->base.size && looked < PACKED_LOOK) {
+        if ((q->l1[at / table_span] & QCOW2_OFFSET_MASK) == 0) {
+            at = (at / table_span + 1) * table_span;
+            continue;
+        }
+        if (slice_is_packed(q, at))
+            return true;
+        looked++;
+        at += slice_span;
+    }
+    return false;
+}
+
 /* Why an image that can be read may not be written; NULL: it may. */
 static const char *why_read_only(const struct qcow2 *q, const struct platter_open_options *options)
 {
@@ -237,6 +272,7 @@ static enum platter_result qcow2_open(struct platter_block *file, const struct p
     result = platter_block_init(&q->base, &qcow2_ops, request->path, size, options->sector_size, 0, caps, err);
     if (result)
         goto fail;
+    opened->compressed = is_packed(q);
     opened->variant = q->header.version == 2 ? "v2" : "v3";
     opened->block = &q->base;
     return PLATTER_OK;

@@ -9,6 +9,8 @@ struct platter_os_file;
 
 enum platter_os_file_flag {
     PLATTER_OS_FILE_WRITE = 1u << 0,
+    PLATTER_OS_FILE_TEMPORARY = 1u << 6,     /* with CREATE: for this user only, and gone when closed, by a kill too */
+    PLATTER_OS_FILE_REMOVABLE = 1u << 7,     /* with WRITE: for platter_os_file_remove */
     PLATTER_OS_FILE_CREATE = 1u << 1,        /* it must not exist; implies writing */
     PLATTER_OS_FILE_UNBUFFERED = 1u << 2,    /* transfers must then be aligned: see platter_os_file_alignment */
     PLATTER_OS_FILE_SHARE_WRITERS = 1u << 3, /* do not keep other writers out */
@@ -24,6 +26,9 @@ enum platter_os_file_flag {
 enum platter_result platter_os_file_open(const char *path, uint32_t flags, struct platter_os_file **file,
                                          struct platter_error *err);
 void platter_os_file_close(struct platter_os_file *file); /* NULL is fine */
+
+/* Takes the name away from a file that is open and locked, so that nobody else comes in between; then close it. */
+enum platter_result platter_os_file_remove(struct platter_os_file *file, struct platter_error *err);
 
 /* The descriptor, or the HANDLE; borrowed. */
 intptr_t platter_os_file_handle(const struct platter_os_file *file);

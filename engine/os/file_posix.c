@@ -116,6 +116,22 @@ static uint32_t try_direct(int fd)
     return alignment;
 }
 
+/* A file that has no name, or has it only until this returns, where the file system cannot do without. */
+static int open_nameless(const char *path, int mode)
+{
+    size_t length = platter_os_folder_length(path);
+    char *folder = strndup(length ? path : ".", length ? length : 1);
+    int fd = folder ? open(folder, (mode & ~(O_CREAT | O_EXCL)) | O_TMPFILE, 0600) : -1;
+
+    free(folder);
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
+        fd = open(path, mode, 0600);
+        if (fd >= 0)
+            (void)unlink(path);
+    }
+    return fd;
+}
+
 enum platter_result platter_os_file_open(const char *path, uint32_t flags, struct platter_os_file **file,
                                          struct platter_error *err)
 {
@@ -134,7 +150,7 @@ enum platter_result platter_os_file_open(const char *path, uint32_t flags, struc
     else if (flags & PLATTER_OS_FILE_CREATE)
         mode |= O_CREAT | O_EXCL;
     do {
-        fd = open(path, mode, 0666);
+        fd = flags & PLATTER_OS_FILE_TEMPORARY ? open_nameless(path, mode) : open(path, mode, 0666);
     } while (fd < 0 && errno == EINTR);
     if (fd < 0) {
         if (errno == EISDIR)
@@ -174,6 +190,11 @@ void platter_os_file_close(struct platter_os_file *file)
         return;
     close(file->fd);
     free(file);
+}
+
+enum platter_result platter_os_file_remove(struct platter_os_file *file, struct platter_error *err)
+{
+    return platter_os_remove(file->path, err);
 }
 
 intptr_t platter_os_file_handle(const struct platter_os_file *file)

@@ -124,7 +124,8 @@ enum platter_result platter_os_file_open(const char *path, uint32_t flags, struc
 {
     bool create = flags & PLATTER_OS_FILE_CREATE;
     bool writing = create || (flags & PLATTER_OS_FILE_WRITE);
-    DWORD access = GENERIC_READ | (writing ? GENERIC_WRITE : 0) | (create ? DELETE : 0);
+    DWORD access =
+        GENERIC_READ | (writing ? GENERIC_WRITE : 0) | (create || (flags & PLATTER_OS_FILE_REMOVABLE) ? DELETE : 0);
     DWORD share = FILE_SHARE_READ | (flags & PLATTER_OS_FILE_SHARE_WRITERS ? FILE_SHARE_WRITE | FILE_SHARE_DELETE : 0);
     DWORD attributes = FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OVERLAPPED;
     size_t length = strlen(path) + 1;
@@ -150,6 +151,8 @@ enum platter_result platter_os_file_open(const char *path, uint32_t flags, struc
         share |= FILE_SHARE_WRITE;
     if (flags & PLATTER_OS_FILE_UNBUFFERED)
         attributes |= FILE_FLAG_NO_BUFFERING;
+    if (flags & PLATTER_OS_FILE_TEMPORARY)
+        attributes |= FILE_FLAG_DELETE_ON_CLOSE;
     found = GetFileAttributesW(wide);
     if (!opened->device && found != INVALID_FILE_ATTRIBUTES && (found & FILE_ATTRIBUTE_DIRECTORY)) {
         result = platter_error_set(err, PLATTER_E_FORMAT, path, PLATTER_NO_OFFSET, "is a folder, not an image");
@@ -194,6 +197,15 @@ void platter_os_file_close(struct platter_os_file *file)
         return;
     CloseHandle(file->handle);
     free(file);
+}
+
+enum platter_result platter_os_file_remove(struct platter_os_file *file, struct platter_error *err)
+{
+    FILE_DISPOSITION_INFO gone = {.DeleteFile = TRUE};
+
+    if (SetFileInformationByHandle(file->handle, FileDispositionInfo, &gone, sizeof(gone)))
+        return PLATTER_OK;
+    return fail(file, PLATTER_NO_OFFSET, GetLastError(), "cannot be removed", err);
 }
 
 intptr_t platter_os_file_handle(const struct platter_os_file *file)

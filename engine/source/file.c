@@ -272,6 +272,12 @@ enum platter_result platter_file_over(struct platter_os_file *file, const char *
     return make_block(file, path, flags, true, block, err);
 }
 
+enum platter_result platter_file_take(struct platter_os_file *file, const char *path, uint32_t flags,
+                                      struct platter_block **block, struct platter_error *err)
+{
+    return make_block(file, path, flags, false, block, err);
+}
+
 uint64_t platter_file_allocated(struct platter_block *block)
 {
     if (block->ops != &file_ops)

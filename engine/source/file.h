@@ -13,6 +13,10 @@ enum platter_result platter_file_open(const char *path, uint32_t flags, struct p
 enum platter_result platter_file_over(struct platter_os_file *file, const char *path, uint32_t flags,
                                       struct platter_block **block, struct platter_error *err);
 
+/* The same with a file that the block closes; on failure it is still the caller's. */
+enum platter_result platter_file_take(struct platter_os_file *file, const char *path, uint32_t flags,
+                                      struct platter_block **block, struct platter_error *err);
+
 /*
  * What the file takes on the medium in bytes (its size where the system does not tell); also true for blocks that
  * are no files: then their size.

@@ -157,6 +157,8 @@ struct platter_image_info {
     bool writable; /* this format can be written in place */
     size_t detail_count;
     const struct platter_image_detail *details; /* what the format has to say of itself */
+    bool compressed;     /* stores its data compressed: programs for people write to an overlay instead */
+    const char *overlay; /* what takes the writes: the file's path, "" for a temporary one; NULL: there is no overlay */
 };
 
 /* `options` may be NULL: read-only, found by content. On success *image is to be closed. */
@@ -262,6 +264,28 @@ typedef void platter_finding_fn(void *context, bool fatal, const struct platter_
 enum platter_result platter_image_verify(struct platter_image *image, platter_finding_fn *finding, void *context,
                                          const struct platter_progress *progress, struct platter_verify_report *report,
                                          struct platter_error *err);
+
+/* ---- Overlays ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * Lays a QCOW2 overlay over an image that was opened for reading: what is written goes there, and the image stays as it
+ * is. `path`: the overlay's file, made when it is not there and else gone on with, if it was made on this image; NULL: a
+ * temporary one that goes with *image, however the process ends. `flags`: PLATTER_OPEN_UNBUFFERED or 0, of the overlay.
+ * *image holds what it needs of `base`, which may be closed. PLATTER_E_BUSY: somebody else has the overlay;
+ * PLATTER_E_UNSUPPORTED: a file cannot be an overlay of a snapshot or of another disk than the first.
+ */
+enum platter_result platter_overlay_open(struct platter_image *base, const char *path, uint32_t flags,
+                                         struct platter_image **image, struct platter_error *err);
+
+/*
+ * Writes what the overlay at `path` holds into its image, flushes that, and removes the overlay; stopped anywhere before
+ * the end, it can be done again. *bytes: what was written. PLATTER_E_BUSY while one of them is in use,
+ * PLATTER_E_READ_ONLY when the image is a backup or compressed.
+ */
+enum platter_result platter_overlay_commit(const char *path, const struct platter_progress *progress, uint64_t *bytes,
+                                           struct platter_error *err);
+/* Removes the overlay at `path` with all that was written to it. PLATTER_E_BUSY while it is in use. */
+enum platter_result platter_overlay_discard(const char *path, struct platter_error *err);
 
 #ifdef __cplusplus
 }
