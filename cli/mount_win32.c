@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../engine/source/source.h"
 #include "control_win32.h"
 #include "dismount_win32.h"
 #include "image.h"
@@ -34,7 +35,8 @@ static enum platter_result check_letter(char letter, struct platter_error *err)
 
 static void whole_path(const char *path, char *buffer, size_t size)
 {
-    wchar_t *wide = cli_wide(path), whole[32768 / sizeof(wchar_t)];
+    /* A URI is whole as it is. */
+    wchar_t *wide = platter_source_is_remote(path) ? NULL : cli_wide(path), whole[32768 / sizeof(wchar_t)];
     DWORD length = wide ? GetFullPathNameW(wide, sizeof(whole) / sizeof(whole[0]), whole, NULL) : 0;
     char *narrow = length > 0 && length < sizeof(whole) / sizeof(whole[0]) ? cli_narrow(whole) : NULL;
 

@@ -7,6 +7,7 @@
 #include "image.h"
 #include "os/file.h"
 #include "reference.h"
+#include "source/source.h"
 
 char *platter_chain_path(const char *child_path, const char *name)
 {
@@ -26,6 +27,11 @@ enum platter_result platter_chain_follow(const char *child_path, const char *nam
 {
     const char *why = platter_reference_refused(child_path, name, platter_os_paths_name_servers());
 
+    /* A server shall not choose which of the user's own files are opened. */
+    if (platter_source_is_remote(child_path))
+        return platter_error_set(
+            err, PLATTER_E_UNSUPPORTED, child_path, PLATTER_NO_OFFSET,
+            "names \"%.200s\": an image at a server may not need other files; serve the whole disk", name);
     if (why)
         return platter_error_set(err, PLATTER_E_ACCESS, child_path, PLATTER_NO_OFFSET,
                                  "names \"%.200s\", which %s: such names in images are not followed", name, why);

@@ -7,6 +7,7 @@
 #include "format/format.h"
 #include "image.h"
 #include "source/file.h"
+#include "source/source.h"
 
 struct platter_image {
     const struct platter_format *format;
@@ -61,6 +62,16 @@ static enum platter_result check_features(const struct platter_format *format, c
     return PLATTER_OK;
 }
 
+/* Growing, and the order of writes that a cut may not break, want a file; a server's export is one size for ever. */
+static enum platter_result check_remote(const struct platter_format *format, const char *path, uint32_t flags,
+                                        struct platter_error *err)
+{
+    if (!(flags & PLATTER_OPEN_WRITABLE) || !platter_source_is_remote(path) || strcmp(format->name, "raw") == 0)
+        return PLATTER_OK;
+    return platter_error_set(err, PLATTER_E_READ_ONLY, path, PLATTER_NO_OFFSET,
+                             "%s images at a server are only read, raw ones are written", format->name);
+}
+
 static void fill_info(struct platter_image *image, struct platter_block *file, const struct platter_opened *opened)
 {
     struct platter_image_info *info = &image->info;
@@ -73,7 +84,8 @@ static void fill_info(struct platter_image *image, struct platter_block *file, c
     info->allocated_size = opened->file_size ? opened->allocated_size : platter_file_allocated(file);
     info->sector_size = platter_block_sector_size(image->block);
     info->physical_sector_size = platter_block_physical_sector_size(image->block);
-    info->writable = opened->writable;
+    info->writable =
+        opened->writable && check_remote(image->format, image->path, PLATTER_OPEN_WRITABLE, NULL) == PLATTER_OK;
     info->detail_count = image->details.count;
     info->details = image->details.lines;
     info->compressed = opened->compressed;
@@ -106,7 +118,9 @@ enum platter_result platter_image_open_in(const char *path, const struct platter
     if (!made)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, path, PLATTER_NO_OFFSET, "out of memory");
     memcpy(made->path, path, length);
-    result = platter_file_open(path, options->flags, &file, err);
+    /* What an image says of its parent is a file's name, and no server's. */
+    result = chain ? platter_file_open(path, options->flags, &file, err)
+                   : platter_source_open(path, options->flags, &file, err);
     if (result)
         goto fail;
     if (platter_block_size(file) == 0) {
@@ -121,6 +135,8 @@ enum platter_result platter_image_open_in(const char *path, const struct platter
     opened.details = &made->details;
     request.options = options;
     result = check_features(made->format, path, options, err);
+    if (result == PLATTER_OK)
+        result = check_remote(made->format, path, options->flags, err);
     if (result)
         goto fail;
     result = made->format->open(file, &request, &opened, err);
