@@ -115,14 +115,25 @@ QueryBusInformation(PULONG_PTR Information)
     return STATUS_SUCCESS;
 }
 
-/* The Mount Manager asks for the target device of the volume's file object, to hear of its removal. */
+/*
+ * The Mount Manager asks for the target device of the volume's file object, to hear of its removal and to tell others of
+ * its names. It hands the answer to IoReportTargetDeviceChangeAsynchronous, which stops the system (0xCA, 2) for what is
+ * no PDO of the PnP manager's; so a volume that has no device node names none.
+ */
 static NTSTATUS
 QueryRelations(PVOLUME Volume, PIRP Irp, PULONG_PTR Information)
 {
     PDEVICE_RELATIONS relations;
+    BOOLEAN known;
+    KIRQL irql;
 
     if (IoGetCurrentIrpStackLocation(Irp)->Parameters.QueryDeviceRelations.Type != TargetDeviceRelation)
         return Irp->IoStatus.Status;
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    known = Volume->PnpKnown;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    if (!known)
+        return STATUS_NOT_SUPPORTED;
     relations = PoolAllocatePaged(sizeof(*relations), POOL_PNP);
     if (relations == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
