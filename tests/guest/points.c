@@ -12,6 +12,7 @@
 #include <string.h>
 #include <wchar.h>
 
+#define LINE_UNITS 300u
 #define MOST_POINTS 16384u /* bytes of an answer of the Mount Manager */
 
 static int fail(const char *what)
@@ -27,6 +28,44 @@ BOOL points_device(const wchar_t *letter, wchar_t *device, DWORD units)
     return QueryDosDeviceW(letter, device, units) != 0;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return wcscmp(*(wchar_t *const *)a, *(wchar_t *const *)b);
+}
+
+/* One line a point, in order, so that two lists can be compared: `name -> device`. */
+static int print_points(const MOUNTMGR_MOUNT_POINTS *points)
+{
+    wchar_t **lines = calloc(points->NumberOfMountPoints + 1, sizeof(*lines));
+    int status = 0;
+
+    printf("points %lu\n", points->NumberOfMountPoints);
+    for (ULONG i = 0; lines && i < points->NumberOfMountPoints; i++) {
+        const MOUNTMGR_MOUNT_POINT *point = &points->MountPoints[i];
+        const char *base = (const char *)points;
+
+        lines[i] = calloc(LINE_UNITS, sizeof(wchar_t));
+        if (!lines[i]) {
+            status = fail("calloc");
+            break;
+        }
+        (void)_snwprintf(lines[i], LINE_UNITS - 1, L"%.*ls -> %.*ls", (int)(point->SymbolicLinkNameLength / 2),
+                         (const wchar_t *)(const void *)(base + point->SymbolicLinkNameOffset),
+                         (int)(point->DeviceNameLength / 2),
+                         (const wchar_t *)(const void *)(base + point->DeviceNameOffset));
+    }
+    if (lines && status == 0) {
+        qsort(lines, points->NumberOfMountPoints, sizeof(*lines), compare_names);
+        for (ULONG i = 0; i < points->NumberOfMountPoints; i++)
+            printf("point %ls\n", lines[i]);
+    }
+    for (ULONG i = 0; lines && i < points->NumberOfMountPoints; i++)
+        free(lines[i]);
+    free(lines);
+    return lines ? status : fail("calloc");
+}
+
+/* Those of one device, or all. */
 static int show_points(const wchar_t *device)
 {
     HANDLE manager = CreateFileW(MOUNTMGR_DOS_DEVICE_NAME, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
@@ -34,23 +73,22 @@ static int show_points(const wchar_t *device)
     struct {
         MOUNTMGR_MOUNT_POINT point;
         wchar_t name[MAX_PATH];
-    } in = {.point = {.DeviceNameOffset = sizeof(in.point),
-                      .DeviceNameLength = (USHORT)(wcslen(device) * sizeof(wchar_t))}};
+    } in = {0};
     MOUNTMGR_MOUNT_POINTS *out = calloc(1, MOST_POINTS);
-    DWORD returned;
-    int status = 0;
+    DWORD returned, length = sizeof(in.point);
+    int status;
 
-    wcscpy(in.name, device);
-    if (manager == INVALID_HANDLE_VALUE || !out ||
-        !DeviceIoControl(manager, IOCTL_MOUNTMGR_QUERY_POINTS, &in, (DWORD)sizeof(in.point) + in.point.DeviceNameLength,
-                         out, MOST_POINTS, &returned, NULL)) {
-        status = fail("IOCTL_MOUNTMGR_QUERY_POINTS");
-    } else {
-        printf("points %lu\n", out->NumberOfMountPoints);
-        for (ULONG i = 0; i < out->NumberOfMountPoints; i++)
-            printf("point %.*ls\n", (int)(out->MountPoints[i].SymbolicLinkNameLength / sizeof(wchar_t)),
-                   (wchar_t *)(void *)((char *)out + out->MountPoints[i].SymbolicLinkNameOffset));
+    if (device) {
+        in.point.DeviceNameOffset = sizeof(in.point);
+        in.point.DeviceNameLength = (USHORT)(wcslen(device) * sizeof(wchar_t));
+        wcscpy(in.name, device);
+        length += in.point.DeviceNameLength;
     }
+    if (manager == INVALID_HANDLE_VALUE || !out ||
+        !DeviceIoControl(manager, IOCTL_MOUNTMGR_QUERY_POINTS, &in, length, out, MOST_POINTS, &returned, NULL))
+        status = fail("IOCTL_MOUNTMGR_QUERY_POINTS");
+    else
+        status = print_points(out);
     free(out);
     if (manager != INVALID_HANDLE_VALUE)
         CloseHandle(manager);
@@ -161,9 +199,11 @@ static int start(wchar_t *command)
 
 static int usage(void)
 {
-    printf("usage: points show X: | letters | gone X: SECONDS | there X: SECONDS | eject X: | request-eject X: | "
+    printf("usage: points show X: | all | letters | service FILE.sys | no-service | gone X: SECONDS | there X: SECONDS "
+           "| eject X: | request-eject X: | "
            "devices |\n"
-           "       hold FILE SECONDS | start COMMAND | kill NAME.exe | sleep SECONDS | as USER PASSWORD dir|run ...\n");
+           "       hold FILE SECONDS | start COMMAND | kill NAME.exe | ended NAME.exe | sleep SECONDS | as USER "
+           "PASSWORD dir|run ...\n");
     return 2;
 }
 
@@ -176,6 +216,12 @@ int wmain(int count, wchar_t **arguments)
 
     if (count == 3 && wcscmp(word, L"show") == 0)
         return show(arguments[2]);
+    if (count == 2 && wcscmp(word, L"all") == 0)
+        return show_points(NULL);
+    if (count == 3 && wcscmp(word, L"service") == 0)
+        return points_service(arguments[2]);
+    if (count == 2 && wcscmp(word, L"no-service") == 0)
+        return points_no_service();
     if (count == 2 && wcscmp(word, L"letters") == 0)
         return letters();
     if (count == 4 && (wcscmp(word, L"gone") == 0 || wcscmp(word, L"there") == 0))
@@ -192,6 +238,8 @@ int wmain(int count, wchar_t **arguments)
         return start(arguments[2]);
     if (count == 3 && wcscmp(word, L"kill") == 0)
         return points_kill(arguments[2]);
+    if (count == 3 && wcscmp(word, L"ended") == 0)
+        return points_ended(arguments[2]);
     if (count == 3 && wcscmp(word, L"sleep") == 0) {
         Sleep(wcstoul(arguments[2], NULL, 10) * 1000);
         return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What points.exe is made of: names in points.c, devices in points_devices.c, other users in points_user.c. */
+/* What points.exe is made of: names in points.c, the rest in points_devices.c, points_service.c, points_user.c. */
 #ifndef PLATTER_TESTS_GUEST_POINTS_H
 #define PLATTER_TESTS_GUEST_POINTS_H
 
@@ -11,7 +11,12 @@ BOOL points_device(const wchar_t *letter, wchar_t *device, DWORD units);
 /* Each of these is one command, prints its outcome and returns the exit status. */
 int points_devices(void);
 int points_request_eject(const wchar_t *letter);
+/* Starts the driver by the service manager alone, with no device node for its bus; stops it and forgets it. */
+int points_service(const wchar_t *file);
+int points_no_service(void);
+/* Ends the processes that run `program`, or waits for their end. */
 int points_kill(const wchar_t *program);
+int points_ended(const wchar_t *program);
 /* Another logon session: lists the folder `what` in it (`how` "dir"), or runs the command line `what` in it ("run"). */
 int points_as(const wchar_t *user, const wchar_t *password, const wchar_t *how, wchar_t *what);
 

@@ -16,10 +16,23 @@
 
 #define MOST_STEP 4096
 #define SHUTDOWN_PRIVILEGE 19 /* SE_SHUTDOWN_PRIVILEGE */
+#define DEBUG_PRIVILEGE 20    /* SE_DEBUG_PRIVILEGE */
+#define DRIVERS_COMPONENT 77  /* DPFLTR_IHVDRIVER_ID: what platter.sys says of itself */
 #define SHUTDOWN_REBOOT 1     /* SHUTDOWN_ACTION */
 
 LONG NTAPI RtlAdjustPrivilege(ULONG privilege, BOOLEAN enable, BOOLEAN for_thread, BOOLEAN *was);
 LONG NTAPI NtShutdownSystem(int action);
+LONG NTAPI NtSetDebugFilterState(ULONG component, ULONG level, BOOLEAN on);
+
+/* The driver's own words go to the debug output too; without this the kernel keeps all but errors to itself. */
+static void open_filter(void)
+{
+    BOOLEAN was;
+
+    RtlAdjustPrivilege(DEBUG_PRIVILEGE, TRUE, FALSE, &was);
+    for (ULONG level = 0; level <= 3; level++)
+        NtSetDebugFilterState(DRIVERS_COMPONENT, level, TRUE);
+}
 
 static void say(const char *what, const char *name, const char *more)
 {
@@ -32,7 +45,7 @@ static void say(const char *what, const char *name, const char *more)
 /* Through to the disk: a guest that stops must have told what it did before. */
 static void note(const char *results, const char *name, const char *outcome, DWORD milliseconds)
 {
-    HANDLE file = CreateFileA(results, FILE_APPEND_DATA, FILE_SHARE_READ, NULL, OPEN_ALWAYS,
+    HANDLE file = CreateFileA(results, GENERIC_WRITE, FILE_SHARE_READ, NULL, OPEN_ALWAYS,
                               FILE_ATTRIBUTE_NORMAL | FILE_FLAG_WRITE_THROUGH, NULL);
     char line[256];
     DWORD written;
@@ -40,6 +53,7 @@ static void note(const char *results, const char *name, const char *outcome, DWO
     (void)snprintf(line, sizeof(line), "%s\t%s\t%lu\r\n", name, outcome, milliseconds);
     if (file == INVALID_HANDLE_VALUE)
         return;
+    SetFilePointer(file, 0, NULL, FILE_END); /* not every NT appends by FILE_APPEND_DATA */
     WriteFile(file, line, (DWORD)strlen(line), &written, NULL);
     FlushFileBuffers(file);
     CloseHandle(file);
@@ -108,6 +122,7 @@ int main(int count, char **arguments)
     }
     /* What fails without being asked about must not wait for somebody to press a button. */
     SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX);
+    open_filter();
     while (fgets(line, sizeof(line), steps)) {
         line[strcspn(line, "\r\n")] = '\0';
         take_step(line, arguments[2], arguments[3]);
