@@ -33,8 +33,8 @@ json() {
 
 # ---- Help and usage
 check "--help" "$platter" --help
-check "-h of each command" sh -c "for c in info convert verify serve; do '$platter' \$c -h | grep -q 'usage: platter '\$c || exit 1; done"
-check "no line of help is longer than a terminal" sh -c "! for c in info convert verify serve; do '$platter' \$c --help; done | grep -E '.{80}'"
+check "-h of each command" sh -c "for c in info convert create verify serve; do '$platter' \$c -h | grep -q 'usage: platter '\$c || exit 1; done"
+check "no line of help is longer than a terminal" sh -c "! for c in info convert create verify serve; do '$platter' \$c --help; done | grep -E '.{80}'"
 check "--version names the formats" sh -c "'$platter' --version | grep -q '^formats: .*vhd.* raw'"
 check "--version --json" json 's == 0 and j["schema"] == 1 and "raw" in j["formats"]' "$platter" --version --json
 refuses "no command" 2 "^platter: no command was given; 'platter --help'" "$platter"
@@ -50,7 +50,7 @@ check "an error is one line" sh -c "[ \$('$platter' info nothing 2>&1 | wc -l) =
 
 # ---- Papers
 in_manual() {
-    for option in $(for c in info convert verify serve; do "$platter" $c --help; done | sed -n 's/^  --\([a-z-]*\).*/\1/p' | sort -u); do
+    for option in $(for c in info convert create verify serve; do "$platter" $c --help; done | sed -n 's/^  --\([a-z-]*\).*/\1/p' | sort -u); do
         grep -q -- "^\.It Fl \\\\-$option\( \|\$\)" "$root/docs/platter.1" || { echo "--$option is not in the manual"; return 1; }
     done
 }
@@ -146,9 +146,14 @@ stopped() {
 	import os, signal, subprocess, sys, time
 	platter, number = sys.argv[1], getattr(signal, sys.argv[2])
 	before = set(os.listdir())
+	def begun(pid): # the new file is there, which has no name yet
+	    try:
+	        return any("(deleted)" in os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
+	    except OSError:
+	        return False
 	for attempt in range(8):
 	    child = subprocess.Popen([platter, "convert", "random.img", "stopped.img"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-	    while set(os.listdir()) <= before and child.poll() is None:
+	    while not begun(child.pid) and set(os.listdir()) <= before and child.poll() is None:
 	        pass
 	    child.send_signal(number)
 	    out, error = child.communicate(timeout=60)
@@ -180,7 +185,7 @@ on_a_terminal() {
 	os.unlink("bar.img")
 	assert b"%  " in seen and b" of 192 MiB" in seen and b"\r[" in seen, seen
 	last = seen.replace(b"\r\n", b"\n").split(b"\r")[-1]
-	assert last.startswith(b"bar.img: 192 MiB in "), seen
+	assert last.startswith(b"bar.img: raw, 192 MiB in "), seen
 	END
 }
 check "a progress bar on a terminal" on_a_terminal

@@ -104,6 +104,54 @@ static void arguments_are_read(void **state)
     assert_int_equal(parse(&arguments, &err, "elsewhere", "--whatever", NULL), PLATTER_OK);
 }
 
+static void sizes_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t size;
+    } good[] = {
+        {"0", 0},
+        {"512", 512},
+        {"1K", 1024},
+        {"64k", 65536},
+        {"3M", 3145728},
+        {"10G", 10737418240},
+        {"64T", 70368744177664},
+        {"2GiB", 2147483648},
+        {"2GB", 2147483648},
+        {"8191P", 9222246136947933184u},
+        {"18446744073709551609", 18446744073709551609u},
+        {"16383P", 18445618173802708992u},
+    };
+    static const char *const bad[] = {"",
+                                      "K",
+                                      "-1",
+                                      "+1",
+                                      "1.5G",
+                                      "1 G",
+                                      "1X",
+                                      "1KK",
+                                      "1iB",
+                                      "1Gi",
+                                      "1GBs",
+                                      "0x10",
+                                      "16384P",
+                                      "18446744073709551616",
+                                      "99999999999T"};
+    uint64_t size = 7;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(cli_size_parse(good[i].text, &size));
+        assert_int_equal(size, good[i].size);
+    }
+    size = 7;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(cli_size_parse(bad[i], &size));
+        assert_int_equal(size, 7);
+    }
+}
+
 static void help_wins_over_what_is_missing(void **state)
 {
     struct cli_arguments arguments;
@@ -421,6 +469,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arguments_are_read),
+        cmocka_unit_test(sizes_are_read),
         cmocka_unit_test(help_wins_over_what_is_missing),
         cmocka_unit_test(wrong_arguments_are_named),
         cmocka_unit_test(numbers_are_bounded),
