@@ -1,12 +1,12 @@
 # The front door. Everything real is behind CMakePresets.json, scripts/ and tests/run.py; this file only names it.
 PRESETS := host win64 win32
 BUILDS := $(addprefix preset-,host clang asan tsan fuzz coverage win64 win32)
-TOOLS := $(addprefix bootstrap-,build demo test lint format bench fuzz dist)
+TOOLS := $(addprefix bootstrap-,build demo test lint format bench fuzz dist guest)
 IMAGE ?=
 TIME ?= 60
 
 .NOTPARALLEL:
-.PHONY: all third-party demo test test-long lint format bench fuzz dist coverage mutants clean $(BUILDS) $(TOOLS)
+.PHONY: all third-party demo test test-long lint format bench fuzz dist coverage mutants guest guest-image clean $(BUILDS) $(TOOLS)
 
 all: bootstrap-build $(addprefix preset-,$(PRESETS))
 
@@ -49,6 +49,13 @@ coverage: bootstrap-test
 
 mutants: bootstrap-test
 	@python3 tests/mutants/run.py
+
+# On a real NT kernel in QEMU: tests/guest/README.md.
+guest: bootstrap-guest preset-win32 preset-win64
+	@GUEST_IMAGE="$(GUEST_IMAGE)" python3 tests/guest/run.py
+
+guest-image: bootstrap-guest preset-win32 preset-win64
+	@python3 tests/guest/image.py "$(ISO)" $(if $(OUT),"$(OUT)")
 
 dist: bootstrap-dist $(addprefix preset-,$(PRESETS))
 	@scripts/dist.sh

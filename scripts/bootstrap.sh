@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a make target needs and that are not there yet, and says which.
-# usage: scripts/bootstrap.sh build|demo|test|lint|bench|fuzz|dist ...
+# usage: scripts/bootstrap.sh build|demo|test|lint|bench|fuzz|dist|guest ...
 set -eu
 
 build="gcc libc6-dev cmake ninja-build python3 gcc-mingw-w64-x86-64 gcc-mingw-w64-i686 mingw-w64-x86-64-dev
@@ -20,6 +20,7 @@ for purpose in "$@"; do
     bench) packages="$packages $build $images libnbd-bin fio" ;;
     fuzz) packages="$packages $build clang libclang-rt-14-dev" ;;
     dist) packages="$packages $build zip" ;;
+    guest) packages="$packages $build $images qemu-system-x86 genisoimage" ;;
     *) echo "bootstrap: unknown purpose '$purpose'" >&2; exit 2 ;;
     esac
 done

@@ -11,6 +11,8 @@ import subprocess
 import threading
 import time
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILDS = {"i386": ("PLATTER_WIN32", "build/win32"), "x86_64": ("PLATTER_WIN64", "build/win64")}
 SECTOR = 512
 ENV = dict(os.environ, MTOOLS_SKIP_CHECK="1", LC_ALL="C.UTF-8", PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 MACHINES = {0x14C: "i386", 0x8664: "x86_64"}  # IMAGE_FILE_MACHINE_*
@@ -32,15 +34,28 @@ def tool(*command, check=True):
     return done.stdout
 
 
+def build_folder(arch):
+    """Where the driver and the programs for a guest lie."""
+    variable, default = BUILDS[arch]
+    return os.environ.get(variable, os.path.join(ROOT, default))
+
+
 def missing_tools(*more):
     return [name for name in ("qemu-img", "mcopy", *more) if not shutil.which(name, path=ENV["PATH"])]
 
 
-class Disk:
-    """A raw disk whose first partition is the guest's C:."""
+class RawDisk:
+    """A disk with nothing on it yet."""
 
     def __init__(self, path):
         self.path = path
+
+
+class Disk(RawDisk):
+    """A raw disk whose first partition is the guest's C:."""
+
+    def __init__(self, path):
+        super().__init__(path)
         with open(path, "rb") as file:
             table = file.read(SECTOR)
         if len(table) < SECTOR or table[510:512] != b"\x55\xaa" or table[450] == 0:
@@ -105,7 +120,7 @@ class Boot:
         self.last_heard = time.monotonic()
         accelerator = os.environ.get("GUEST_ACCEL", "tcg")
         self.process = subprocess.Popen(
-            ["nice", "-n", "10", *EMULATORS[arch], "-accel", accelerator, "-m", "512", "-no-reboot", "-display", "none",
+            [*EMULATORS[arch], "-accel", accelerator, "-m", "512", "-no-reboot", "-display", "none",
              "-net", "none", "-serial", "stdio", "-monitor", f"unix:{monitor},server,nowait",
              "-drive", f"file={disk.path},format=raw,if=ide,index=0,media=disk,cache=unsafe", *more],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -23,7 +23,6 @@ sys.path.insert(0, HERE)
 import guest  # noqa: E402
 import steps  # noqa: E402
 
-BUILDS = {"i386": ("PLATTER_WIN32", "build/win32"), "x86_64": ("PLATTER_WIN64", "build/win64")}
 PROGRAMS = ("platter.sys", "platter.inf", "guest/platter.exe", "guest/points.exe", "guest/rig.exe")
 # What a kernel says when something has gone wrong inside it.
 WRONG = re.compile(r"Assertion .*failed|\*\*\* Assert|Break, or Ignore|kdb:>|Fatal System Error|Technical information:|"
@@ -248,8 +247,7 @@ def main():
     try:
         disk = guest.Disk.copy_of(image, os.path.join(folder, "disk.img"))
         arch = disk.architecture(os.path.join(folder, "kernel"))
-        variable, default = BUILDS[arch]
-        build = os.environ.get(variable, os.path.join(ROOT, default))
+        build = guest.build_folder(arch)
         absent = [name for name in PROGRAMS if not os.path.exists(os.path.join(build, name))]
         if absent:
             raise guest.GuestError(f"{build} lacks {', '.join(absent)}: run make")
