@@ -140,6 +140,18 @@ static void Worker(void *context)
     p->Stopped++;
 }
 
+/* No two sectors within reach of each other are alike. Painted once, then copied: fuzzers begin anew all the time. */
+static void Paint(UCHAR *image, ULONG64 bytes)
+{
+    static UCHAR pattern[512 * 256];
+
+    if (!pattern[1])
+        for (ULONG i = 0; i < sizeof(pattern); i++)
+            pattern[i] = (UCHAR)(i >> 9 ^ i * 7);
+    for (ULONG64 at = 0; at < bytes; at += sizeof(pattern))
+        memcpy(image + at, pattern, (size_t)(bytes - at < sizeof(pattern) ? bytes - at : sizeof(pattern)));
+}
+
 void ProviderStartBatch(PROVIDER *P, PSIM_PROCESS Process, ULONG64 Bytes, ULONG Workers, ULONG BatchBytes,
                         ULONG FetchMax)
 {
@@ -150,8 +162,7 @@ void ProviderStartBatch(PROVIDER *P, PSIM_PROCESS Process, ULONG64 Bytes, ULONG 
     P->FetchMax = FetchMax;
     P->Workers = Workers;
     P->Image = malloc(Bytes);
-    for (ULONG64 i = 0; i < Bytes; i++)
-        P->Image[i] = (UCHAR)(i >> 9 ^ i * 7);
+    Paint(P->Image, Bytes);
     P->Control = CtlOpenHello(Process);
     for (ULONG i = 0; i < Workers; i++)
         P->Threads[i] = SimThreadCreate(Process, "provider", Worker, P);

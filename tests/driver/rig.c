@@ -2,6 +2,7 @@
 #include "rig.h"
 
 RIG Rig;
+static UCHAR FreshId;
 
 int RigSetup(void **state)
 {
@@ -18,6 +19,7 @@ void RigStartWith(RIG_ROUTE Route, const SIM_OPTIONS *Options)
                            : Route == RigLinkAbsent ? SimMountManagerAbsent
                                                     : SimMountManagerNormal;
     SimStart(&options);
+    FreshId = 0; /* what a machine does must not depend on those before it */
     memset(&Rig, 0, sizeof(Rig));
     Rig.System = SimProcessCreate("service", SimUserSystem);
     Rig.Admin = SimProcessCreate("admin", SimUserAdmin);
@@ -80,7 +82,6 @@ HANDLE CtlOpenHello(PSIM_PROCESS Process)
 
 struct platter_volume_create_in ShapeDefault(ULONG64 Bytes)
 {
-    static UCHAR fresh;
     struct platter_volume_create_in shape;
 
     memset(&shape, 0, sizeof(shape));
@@ -89,7 +90,7 @@ struct platter_volume_create_in ShapeDefault(ULONG64 Bytes)
     shape.physical_sector_size = 4096;
     shape.letter = 'P';
     shape.unique_id[0] = 0x77;
-    shape.unique_id[15] = ++fresh;
+    shape.unique_id[15] = ++FreshId;
     for (unsigned i = 0; i < 5; i++)
         shape.label[i] = (uint16_t) "Photo"[i];
     for (unsigned i = 0; i < 12; i++)

@@ -61,8 +61,8 @@ VOID SimBug(const char *Format, ...)
     if (__sanitizer_print_stack_trace)
         __sanitizer_print_stack_trace();
     fflush(stderr);
-    if (getenv("NTSIM_ABORT"))
-        abort();
+    if (SIM_BUG_ABORTS || getenv("NTSIM_ABORT"))
+        abort(); /* libFuzzer keeps the input only then */
     _exit(99);
 }
 
@@ -138,18 +138,25 @@ VOID SimCallBegin(SIM_CALLOUT *Callout, BOOLEAN Foreign)
     me->Depth = Foreign ? 0 : me->Depth + 1;
 }
 
-VOID SimCallEnd(const SIM_CALLOUT *Callout, const char *What)
+VOID SimCallEnd(const SIM_CALLOUT *Callout, const char *What, ...)
 {
     PSIM_THREAD me = Sim.Current;
 
-    if (me->LockCount != Callout->LockCount)
-        SimBug("%s returned with %u spin locks held, entered with %u", What, me->LockCount, Callout->LockCount);
-    if (me->Irql != Callout->Irql)
-        SimBug("%s returned at IRQL %u, entered at %u", What, me->Irql, Callout->Irql);
-    if (me->Critical != Callout->Critical)
-        SimBug("%s returned with critical regions %u, entered with %u", What, me->Critical, Callout->Critical);
-    if (me->Mutexes != Callout->Mutexes)
-        SimBug("%s returned with %u mutexes or resources held, entered with %u", What, me->Mutexes, Callout->Mutexes);
+    if (me->LockCount != Callout->LockCount || me->Irql != Callout->Irql || me->Critical != Callout->Critical ||
+        me->Mutexes != Callout->Mutexes) {
+        char what[80];
+        va_list list;
+        va_start(list, What);
+        vsnprintf(what, sizeof(what), What, list);
+        va_end(list);
+        if (me->LockCount != Callout->LockCount)
+            SimBug("%s returned with %u spin locks held, entered with %u", what, me->LockCount, Callout->LockCount);
+        if (me->Irql != Callout->Irql)
+            SimBug("%s returned at IRQL %u, entered at %u", what, me->Irql, Callout->Irql);
+        if (me->Critical != Callout->Critical)
+            SimBug("%s returned with critical regions %u, entered with %u", what, me->Critical, Callout->Critical);
+        SimBug("%s returned with %u mutexes or resources held, entered with %u", what, me->Mutexes, Callout->Mutexes);
+    }
     me->Depth = Callout->Depth;
     Publish(me);
 }

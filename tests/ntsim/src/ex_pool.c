@@ -23,7 +23,7 @@ static PVOID Allocate(POOL_TYPE type, SIZE_T bytes, ULONG tag, PVOID caller)
 {
     POOL_FACTS *facts = malloc(sizeof(*facts));
     /* Blocks of a page and more begin on one ("ExAllocatePoolWithTag"), others at 16 bytes. */
-    PVOID block = SimVisibleAllocate(bytes, bytes >= PAGE_SIZE ? PAGE_SIZE : 16);
+    PVOID block = SimVisibleBlock(bytes, bytes >= PAGE_SIZE ? PAGE_SIZE : 16);
 
     memset(block, SIM_POOL_POISON, bytes);
     *facts = (POOL_FACTS){.Tag = tag, .Type = type, .Bytes = bytes, .Caller = caller};

@@ -14,7 +14,10 @@
 
 #define SIM_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define SIM_POOL_POISON 0xCD /* fresh pool */
-#define SIM_IO_POISON 0xA5   /* the part of a system buffer that the caller did not fill */
+#ifndef SIM_BUG_ABORTS
+#define SIM_BUG_ABORTS 0
+#endif
+#define SIM_IO_POISON 0xA5 /* the part of a system buffer that the caller did not fill */
 
 /* Synchronisation that ThreadSanitizer cannot see by itself, as the simulator is built without it (tsan preset). */
 #ifdef SIM_TSAN
@@ -27,6 +30,13 @@ void __tsan_release(void *address);
 #define SIM_RELEASE(address) ((void)(address))
 #endif
 
+/* ---- host.c -------------------------------------------------------------------------------------------------------- */
+
+typedef struct _SIM_HOST SIM_HOST, *PSIM_HOST;
+PSIM_HOST SimHostMain(VOID);                      /* of the thread that called SimStart */
+PSIM_HOST SimHostOf(PSIM_THREAD Thread);          /* a free one, which will call SimThreadRun */
+VOID SimHostSwitch(PSIM_HOST From, PSIM_HOST To); /* returns when From is given the baton again */
+
 /* ---- sched.c ------------------------------------------------------------------------------------------------------- */
 
 typedef enum _SIM_THREAD_STATE { SimReady, SimBlocked, SimDone } SIM_THREAD_STATE;
@@ -35,8 +45,7 @@ struct _SIM_THREAD {
     DISPATCHER_HEADER Header; /* first: a PKTHREAD is waited for */
     const char *Name;
     SIM_THREAD_STATE State;
-    int Go; /* futex: 1 when it holds the baton */
-    struct _SIM_OS_THREAD *Os;
+    PSIM_HOST Host;
     void (*Entry)(void *);
     void *Context;
     PSIM_PROCESS Process, HomeProcess;
@@ -86,6 +95,7 @@ VOID SimSchedStart(VOID);
 VOID SimSchedStop(VOID);
 PSIM_THREAD SimThreadStart(PSIM_PROCESS Process, const char *Name, BOOLEAN Service, void (*Entry)(void *),
                            void *Context);
+PSIM_HOST SimThreadRun(PSIM_THREAD Thread);    /* from its beginning to its end; returns who is next */
 VOID SimBlock(const char *Why, ULONG64 Until); /* until SimWake or the time; 0: for ever */
 VOID SimWake(PSIM_THREAD Thread);
 VOID SimYield(VOID);
@@ -114,7 +124,8 @@ typedef struct _SIM_CALLOUT {
     KIRQL Irql;
 } SIM_CALLOUT;
 VOID SimCallBegin(SIM_CALLOUT *Callout, BOOLEAN Foreign);
-VOID SimCallEnd(const SIM_CALLOUT *Callout, const char *What);
+/* What it was, for a message: a format. */
+VOID SimCallEnd(const SIM_CALLOUT *Callout, const char *What, ...) __attribute__((format(printf, 2, 3)));
 VOID SimCheckWaitAllowed(const char *Routine, BOOLEAN Blocking);
 
 /* ---- map.c: facts about an address, kept outside the block so that ASan sees its edges ------------------------------ */
@@ -243,8 +254,8 @@ struct _SIM_PROCESS {
     const char *Name;
     ULONG Id;
     PSIM_TOKEN Token;
-    SIM_HANDLE Handles[4096];
-    ULONG HandleRoom; /* slots ever used */
+    SIM_HANDLE *Handles;
+    ULONG HandleRoom, HandleCapacity; /* slots ever used, and there */
     BOOLEAN Dead;
     PSIM_PROCESS Next;
 };

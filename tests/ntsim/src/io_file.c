@@ -452,7 +452,7 @@ BOOLEAN SimProcessReap(PSIM_PROCESS Process)
             continue;
         if (io->Irp)
             return FALSE;
-        if (io->Thread->Killed)
+        if (io->Thread->State == SimDone) /* one that was killed may still be about to look at it */
             FreeIo(io);
     }
     return TRUE;

@@ -139,7 +139,6 @@ NTSTATUS SimCallDriver(PDEVICE_OBJECT Device, PIRP Irp)
     ULONG location;
     UCHAR major, minor;
     NTSTATUS status;
-    char what[40];
     PDRIVER_OBJECT driver = Device->DriverObject;
     const char *name = device->Foreign ? "the driver" : "ntsim";
 
@@ -159,8 +158,7 @@ NTSTATUS SimCallDriver(PDEVICE_OBJECT Device, PIRP Irp)
     SimObReference(driver);
     SimCallBegin(&callout, device->Foreign);
     status = driver->MajorFunction[major](Device, Irp);
-    snprintf(what, sizeof(what), "dispatch %02x.%02x of %s", major, minor, name);
-    SimCallEnd(&callout, what);
+    SimCallEnd(&callout, "dispatch %02x.%02x of %s", major, minor, name);
     SimObDereference(driver);
     CheckReturned(facts, location, status, major, minor, name);
     Release(facts);

@@ -76,7 +76,7 @@ PVOID NTAPI MmMapLockedPagesSpecifyCache(PMDL Mdl, KPROCESSOR_MODE AccessMode, M
     if (Sim.Options.SharedBuffers) {
         Mdl->MappedSystemVa = facts->User;
     } else {
-        facts->Copy = SimVisibleAllocate(Mdl->ByteCount, 16);
+        facts->Copy = SimVisibleBlock(Mdl->ByteCount, 16);
         memcpy(facts->Copy, facts->User, Mdl->ByteCount);
         Mdl->MappedSystemVa = facts->Copy;
     }

@@ -18,6 +18,7 @@ extern POBJECT_TYPE IoDeviceObjectType;
 POBJECT_TYPE IoDeviceObjectType = (POBJECT_TYPE)&TypeMarks[4];
 POBJECT_TYPE *SeTokenObjectType = (POBJECT_TYPE *)&TypeMarks[5];
 
+enum { HANDLES_MAX = 4096 }; /* of a process: who needs more leaks them */
 static PSIM_PROCESS Processes;
 static ULONG NextProcessId;
 
@@ -51,8 +52,16 @@ HANDLE SimHandleCreate(PSIM_PROCESS Process, PVOID Body, ACCESS_MASK Access, BOO
         SimBug("the driver opens a handle in the table of user process %s", Process->Name);
     for (i = 0; i < Process->HandleRoom && Process->Handles[i].Body; i++)
         ;
-    if (i == SIM_SIZE(Process->Handles))
+    if (i == HANDLES_MAX)
         SimBug("process %s has no handle left", Process->Name);
+    if (i == Process->HandleCapacity) {
+        SIM_HANDLE *wider = calloc(i ? i * 2 : 8, sizeof(*wider));
+        if (i)
+            memcpy(wider, Process->Handles, i * sizeof(*wider));
+        free(Process->Handles);
+        Process->Handles = wider;
+        Process->HandleCapacity = i ? i * 2 : 8;
+    }
     if (i == Process->HandleRoom)
         Process->HandleRoom++;
     Process->Handles[i] = (SIM_HANDLE){Body, Access, Kernel};
@@ -320,6 +329,7 @@ VOID SimProcessFreeAll(VOID)
         Processes = process->Next;
         SimObDereference(process->Token);
         SimObDereference(process);
+        free(process->Handles);
         free(process);
     }
     NextProcessId = 0;

@@ -20,7 +20,7 @@ static KEVENT Work;
 static PSIM_THREAD Thread;
 static BOOLEAN Stopping, Busy;
 static PSIM_DEVNODE Nodes;
-static ULONG Serial;
+static ULONG Serial, RootDevices;
 static PDRIVER_OBJECT PnpDriver;
 
 PDRIVER_OBJECT SimPnpDriver(VOID)
@@ -268,14 +268,16 @@ VOID SimPnpTarget(PDEVICE_OBJECT Device)
 {
     PSIM_DEVNODE node = SimDevice(Device)->Node;
     PDEVICE_RELATIONS relations;
+    PDEVICE_OBJECT pdo;
     NTSTATUS status;
 
     if (!node || node->Surprised)
         return;
+    pdo = node->Pdo;
     relations = Relations(node, TargetDeviceRelation, &status);
-    if (!relations && status == STATUS_INSUFFICIENT_RESOURCES)
-        return; /* no memory for the answer: it does without the notification */
-    if (!relations || relations->Count != 1 || relations->Objects[0] != node->Pdo)
+    if (!relations && (status == STATUS_INSUFFICIENT_RESOURCES || !node->Started))
+        return; /* no memory for the answer, or it went meanwhile: it does without the notification */
+    if (!relations || relations->Count != 1 || relations->Objects[0] != pdo)
         SimBug("TargetDeviceRelation of %s is not answered with its PDO", node->Path);
     SimObDereference(relations->Objects[0]);
     ExFreePoolWithTag(relations, 0);
@@ -394,7 +396,6 @@ typedef struct _ROOT {
 
 static NTSTATUS AddRoot(PSIM_DEVNODE none, PVOID context)
 {
-    static ULONG instances;
     ROOT *root = context;
     PSIM_DEVNODE node = calloc(1, sizeof(*node));
     PDEVICE_OBJECT pdo;
@@ -405,7 +406,7 @@ static NTSTATUS AddRoot(PSIM_DEVNODE none, PVOID context)
     SimDeviceCreate(PnpDriver, 0, NULL, FILE_DEVICE_CONTROLLER, 0, FALSE, &pdo);
     pdo->Flags = (pdo->Flags & ~DO_DEVICE_INITIALIZING) | DO_BUS_ENUMERATED_DEVICE;
     SimObFind(pdo)->Foreign = FALSE;
-    snprintf(node->Path, sizeof(node->Path), "%s\\%04u", root->HardwareId, instances++ % 10000);
+    snprintf(node->Path, sizeof(node->Path), "%s\\%04u", root->HardwareId, RootDevices++ % 10000);
     snprintf(node->HardwareIds, sizeof(node->HardwareIds), "%s", root->HardwareId);
     node->Pdo = pdo;
     node->Driver = root->Driver;
@@ -495,7 +496,7 @@ VOID SimPnpStart(VOID)
     First = NULL;
     Last = &First;
     Stopping = Busy = FALSE;
-    Serial = 0;
+    Serial = RootDevices = 0;
     SimEventInit(&Work, SynchronizationEvent);
     PnpDriver = SimDriverCreate("PnpManager", RootDispatch);
     Thread = SimThreadStart(Sim.SystemProcess, "pnp", TRUE, Run, NULL);

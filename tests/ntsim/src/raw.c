@@ -24,12 +24,19 @@ char *SimRawStrdup(const char *text)
 #undef memset
 #endif
 
-void *SimVisibleAllocate(size_t bytes, size_t alignment)
+void *SimVisibleBlock(size_t bytes, size_t alignment)
 {
     void *block;
 
     if (posix_memalign(&block, alignment < 16 ? 16 : alignment, bytes ? bytes : 1))
         abort();
+    return block;
+}
+
+void *SimVisibleAllocate(size_t bytes, size_t alignment)
+{
+    void *block = SimVisibleBlock(bytes, alignment);
+
     memset(block, 0, bytes);
     return block;
 }

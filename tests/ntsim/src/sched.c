@@ -1,41 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The scheduler: one thread holds the baton, a generator says who gets it next. Threads are real, so that
- * ThreadSanitizer tells them apart; the hand-over is a raw futex, which it does not take for synchronisation.
- */
+/* The scheduler: one thread holds the baton, a generator says who gets it next. */
 #include "internal.h"
-#include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
-#include <pthread.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-/* A thread of the host; goes back to the pool when its simulated thread ends, as making one is dear to the fuzzers. */
-typedef struct _SIM_OS_THREAD {
-    int Work; /* futex: 1 when Thread is to be run */
-    PSIM_THREAD Thread;
-    struct _SIM_OS_THREAD *Next;
-} SIM_OS_THREAD;
 
 SIM_STATE Sim;
-static SIM_OS_THREAD *Parked;
-static _Thread_local PSIM_THREAD Self;
-
-static void FutexWait(int *word)
-{
-    for (;;) {
-        if (__atomic_exchange_n(word, 0, __ATOMIC_ACQUIRE) == 1)
-            return;
-        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
-    }
-}
-
-static void FutexWake(int *word)
-{
-    __atomic_store_n(word, 1, __ATOMIC_RELEASE);
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-}
 
 /* xorshift64*: small, and the same on every machine. */
 ULONG SimRandom(ULONG Bound)
@@ -124,14 +91,12 @@ static PSIM_THREAD PickNext(void)
 
 static void SwitchTo(PSIM_THREAD next)
 {
-    PSIM_THREAD me = Self;
+    PSIM_THREAD me = Sim.Current;
 
     if (next == me)
         return;
     Sim.Current = next;
-    FutexWake(&next->Go);
-    if (me->State != SimDone)
-        FutexWait(&me->Go);
+    SimHostSwitch(me->Host, next->Host);
 }
 
 VOID SimBlock(const char *Why, ULONG64 Until)
@@ -176,15 +141,15 @@ VOID SimYield(VOID)
 void __sanitizer_cov_trace_pc(void);
 void __sanitizer_cov_trace_pc(void)
 {
-    if (Sim.SwitchMean && Self && Self == Sim.Current && !Self->Depth)
+    if (Sim.SwitchMean && !Sim.Options.CallsOnly && Sim.Current && !Sim.Current->Depth)
         SimYield();
 }
 #endif
 
-static void RunThread(PSIM_THREAD me)
+PSIM_HOST SimThreadRun(PSIM_THREAD me)
 {
-    Self = me;
-    FutexWait(&me->Go);
+    PSIM_THREAD next;
+
     SIM_ACQUIRE(me);
     if (!setjmp(me->Exit)) {
         me->Entry(me->Context);
@@ -200,37 +165,16 @@ static void RunThread(PSIM_THREAD me)
         if (Sim.Threads[i] == me)
             Sim.Threads[i] = Sim.Threads[--Sim.ThreadCount];
     SimWakeWaiters(me);
-}
-
-static void *OsThread(void *context)
-{
-    SIM_OS_THREAD *os = context;
-
-    for (;;) {
-        PSIM_THREAD me;
-        FutexWait(&os->Work);
-        me = os->Thread;
-        RunThread(me);
-        /* Parked before the baton goes: whoever runs next may want it, and then only sets Work. */
-        os->Thread = NULL;
-        os->Next = Parked;
-        Parked = os;
-        {
-            PSIM_THREAD next = PickNext();
-            Sim.Current = next;
-            Self = NULL;
-            SimThreadRelease(me);
-            FutexWake(&next->Go);
-        }
-    }
-    return NULL;
+    next = PickNext();
+    Sim.Current = next;
+    SimThreadRelease(me);
+    return next->Host;
 }
 
 PSIM_THREAD SimThreadStart(PSIM_PROCESS Process, const char *Name, BOOLEAN Service, void (*Entry)(void *),
                            void *Context)
 {
     PSIM_THREAD t = calloc(1, sizeof(*t));
-    SIM_OS_THREAD *os = Parked;
 
     if (Sim.ThreadCount == SIM_SIZE(Sim.Threads))
         SimBug("too many threads");
@@ -243,23 +187,8 @@ PSIM_THREAD SimThreadStart(PSIM_PROCESS Process, const char *Name, BOOLEAN Servi
     t->Service = Service;
     t->References = 2; /* the running thread's and the caller's */
     SIM_RELEASE(t);
-    if (os) {
-        Parked = os->Next;
-    } else {
-        pthread_t id;
-        pthread_attr_t attributes;
-        os = calloc(1, sizeof(*os));
-        pthread_attr_init(&attributes);
-        pthread_attr_setstacksize(&attributes, 1 << 20);
-        if (pthread_create(&id, &attributes, OsThread, os))
-            SimBug("the host makes no more threads");
-        pthread_attr_destroy(&attributes);
-        pthread_detach(id);
-    }
-    t->Os = os;
-    os->Thread = t;
+    t->Host = SimHostOf(t);
     Sim.Threads[Sim.ThreadCount++] = t;
-    FutexWake(&os->Work);
     return t;
 }
 
@@ -335,7 +264,8 @@ VOID SimSchedStart(VOID)
     InitializeListHead(&main->Header.WaitListHead);
     main->Name = "test";
     main->References = 1;
-    Self = Sim.Current = Sim.Main = main;
+    main->Host = SimHostMain();
+    Sim.Current = Sim.Main = main;
     Sim.Threads[0] = main;
     Sim.ThreadCount = 1;
     Sim.Now = 0;
@@ -350,7 +280,7 @@ VOID SimSchedStop(VOID)
         if (Sim.Threads[i] != Sim.Main)
             SimBug("thread %s still runs at the end", Sim.Threads[i]->Name);
     Sim.ThreadCount = 0;
-    Self = Sim.Current = NULL;
+    Sim.Current = NULL;
     free(Sim.Main);
     Sim.Main = NULL;
 }

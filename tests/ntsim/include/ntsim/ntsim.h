@@ -31,6 +31,7 @@ typedef enum _SIM_MOUNT_MANAGER {
 typedef struct _SIM_OPTIONS {
     ULONG64 Seed;      /* 0: threads switch only where they wait; otherwise a schedule of its own */
     BOOLEAN TimeJumps; /* with a seed: timers may also expire while threads still run */
+    BOOLEAN CallsOnly; /* with a seed: no switch inside the driver but at its calls; one schedule for every compiler */
     SIM_MOUNT_MANAGER MountManager;
     BOOLEAN NoAutoMount; /* as `mountvol /n` leaves a machine */
     BOOLEAN

@@ -13,6 +13,7 @@
 
 /* Memory that the driver sees: its end is told to the sanitizers, whoever frees it. */
 void *SimVisibleAllocate(size_t bytes, size_t alignment); /* zeroed */
+void *SimVisibleBlock(size_t bytes, size_t alignment);    /* not zeroed */
 void SimVisibleFree(void *block);
 
 #ifdef SIM_TSAN
@@ -20,8 +21,9 @@ void SimVisibleFree(void *block);
     X(malloc)                                                                                                          \
     X(calloc)                                                                                                          \
     X(free)                                                                                                            \
-    X(strlen) X(strcmp) X(strncmp) X(strcasecmp) X(strncasecmp) X(strchr) X(strrchr) X(strcspn) X(strcpy) X(strtok_r)  \
-        X(memcpy) X(memset) X(memmove) X(memcmp) X(snprintf) X(vsnprintf)
+    X(strlen)                                                                                                          \
+    X(strcmp) X(strncmp) X(strcasecmp) X(strncasecmp) X(strchr) X(strrchr) X(strcspn) X(strcpy) X(strtok_r) X(memcpy)  \
+        X(memset) X(memmove) X(memcmp) X(snprintf) X(vsnprintf)
 struct SimRaw {
 #define SIM_RAW_FIELD(name) __typeof__(&name) name##_;
     SIM_RAW_FUNCTIONS(SIM_RAW_FIELD)
