@@ -2,6 +2,7 @@
 #include "announce.h"
 #include "bus.h"
 #include "deadline.h"
+#include "device_property.h"
 #include "mounted_devices.h"
 #include "mountmgr.h"
 #include "session.h"
@@ -116,6 +117,8 @@ GiveLetter(PVOLUME Volume)
     else
         Volume->Announcer = pnp ? &AnnouncerPnp : &AnnouncerExplicit;
     VolumeSetRoute(Volume, Volume->Announcer->Route);
+    if (pnp)
+        DevicePropertySetName(Volume);
     DeadlineSetStage(Volume, Volume->Announcer->GraceMs);
     status = Volume->Shape.letter != 0 ? LetterCheckFree((WCHAR)Volume->Shape.letter) : STATUS_SUCCESS;
     if (NT_SUCCESS(status) && pnp && Volume->Announcer != &AnnouncerPnp)

@@ -117,9 +117,9 @@ Start(PBUS Bus, PIRP Irp)
     return CompleteIrp(Irp, status, Irp->IoStatus.Information);
 }
 
-/* Lists the reported children behind what a driver above has listed, at most Room. Returns how many there are. */
+/* How many children there are to report. */
 static ULONG
-ListChildren(PDEVICE_RELATIONS Relations, ULONG Room)
+CountChildren(void)
 {
     PLIST_ENTRY entry;
     ULONG count = 0;
@@ -128,20 +128,45 @@ ListChildren(PDEVICE_RELATIONS Relations, ULONG Room)
     KeAcquireSpinLock(&Platter.Lock, &irql);
     for (entry = Platter.Volumes.Flink; entry != &Platter.Volumes; entry = entry->Flink)
     {
-        PVOLUME volume = CONTAINING_RECORD(entry, VOLUME, Link);
-
-        if (!volume->Reported)
-            continue;
-        if (count < Room)
-        {
-            volume->PnpKnown = TRUE;
-            VolumeReference(volume); /* the PnP manager lets go of it */
-            Relations->Objects[Relations->Count++] = volume->Device;
-        }
-        count++;
+        if (CONTAINING_RECORD(entry, VOLUME, Link)->Reported)
+            count++;
     }
     KeReleaseSpinLock(&Platter.Lock, irql);
     return count;
+}
+
+/*
+ * Lists the reported children behind what a driver above has listed, at most Room, and notes which of those it knows the
+ * PnP manager will miss. A child that came since they were counted is at the end, and is listed with the next query, which
+ * its report asks for.
+ */
+static void
+ListChildren(PDEVICE_RELATIONS Relations, ULONG Room)
+{
+    PLIST_ENTRY entry;
+    PVOLUME volume;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    for (entry = Platter.Volumes.Flink; entry != &Platter.Volumes; entry = entry->Flink)
+    {
+        volume = CONTAINING_RECORD(entry, VOLUME, Link);
+        if (volume->Reported && Room != 0)
+        {
+            Room--;
+            volume->PnpKnown = TRUE;
+            volume->Listed = TRUE;
+            VolumeReference(volume); /* the PnP manager lets go of it */
+            Relations->Objects[Relations->Count++] = volume->Device;
+        }
+        else if (!volume->Reported)
+        {
+            volume->Listed = FALSE;
+        }
+    }
+    for (entry = Platter.Ended.Flink; entry != &Platter.Ended; entry = entry->Flink)
+        CONTAINING_RECORD(entry, VOLUME, Link)->Listed = FALSE;
+    KeReleaseSpinLock(&Platter.Lock, irql);
 }
 
 static NTSTATUS
@@ -155,8 +180,7 @@ QueryRelations(PBUS Bus, PIRP Irp)
 
     if (stack->Parameters.QueryDeviceRelations.Type != BusRelations)
         return Pass(Bus, Irp);
-    /* A volume that is reported between the count and the list is reported with the next query, which its report asks for. */
-    room = ListChildren(NULL, 0);
+    room = CountChildren();
     relations = PoolAllocatePaged(sizeof(*relations) + (already + room) * sizeof(PDEVICE_OBJECT), POOL_PNP);
     if (relations == NULL)
     {

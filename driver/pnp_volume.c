@@ -44,6 +44,9 @@ QueryId(PVOLUME Volume, PIRP Irp, PULONG_PTR Information)
         /* Never used twice while the driver is loaded: a device that was ejected and still has handles is another. */
         TextAppendNumber(&text, Volume->Id);
         break;
+    case BusQueryContainerID: /* the volumes of one image are one thing, as the partitions of a USB disk are */
+        TextAppendGuid(&text, &Volume->Container);
+        break;
     default:
         return Irp->IoStatus.Status;
     }
@@ -184,26 +187,30 @@ SurpriseRemoval(PVOLUME Volume)
 }
 
 /*
- * Missing from the bus' relations: the last the PnP manager has to say, the device may be deleted. Still present: it was
- * disabled, or is about to be ejected, or the bus goes; it can be started again.
+ * Missing from the last list of the bus' children: the last the PnP manager has to say, the device may be deleted. Listed
+ * there: it was disabled, or is about to be ejected, or the bus goes. It can be started again; or, when it is to leave the
+ * list and the PnP manager has only not asked yet, it is sent another REMOVE. Source: "Removing a Device in a Bus
+ * Driver", step 4, WDK.
  */
 static NTSTATUS
 Remove(PVOLUME Volume)
 {
-    BOOLEAN present;
+    BOOLEAN listed;
+    BOOLEAN stays;
     KIRQL irql;
 
     KeAcquireSpinLock(&Platter.Lock, &irql);
-    present = Volume->Reported;
+    listed = Volume->Listed;
+    stays = Volume->Reported;
     Volume->PnpStarted = FALSE;
     Volume->PnpRemoved = TRUE;
-    if (!present)
+    if (!listed)
         Volume->PnpKnown = FALSE;
     KeReleaseSpinLock(&Platter.Lock, irql);
-    TRACE_INFO("volume %u: removed by PnP, present %u\n", (ULONG)Volume->Id, present);
-    if (present)
+    TRACE_INFO("volume %u: removed by PnP, listed %u\n", (ULONG)Volume->Id, listed);
+    if (stays)
         VolumeQueueWork(Volume, VOLUME_WORK_SUSPEND);
-    VolumeSettle(Volume);
+    VolumeRemovedByPnp(Volume);
     return STATUS_SUCCESS;
 }
 

@@ -23,7 +23,8 @@ struct _SESSION
     BOOLEAN Closed;   /* the handle is going away: nothing new is taken */
     BOOLEAN HadVolumes;
     ULONG LiveVolumes;
-    CALLER Owner; /* who said HELLO; constant from then on */
+    GUID Container; /* unique id of the first volume; zero: none yet */
+    CALLER Owner;   /* who said HELLO; constant from then on */
 
     /* IRPs, linked by Tail.Overlay.ListEntry; queue.c */
     LIST_ENTRY Pending;                   /* requests no worker has fetched, oldest first */

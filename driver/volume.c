@@ -187,9 +187,9 @@ BuildSddl(PTEXT Text, const CALLER *Owner)
     TextAppendAscii(Text, ")(A;;0x1200a0;;;WD)(A;;0x1200a0;;;RC)");
 }
 
-/* Reserves a place in the machine's and the session's counts, and an id. */
+/* Reserves a place in the machine's and the session's counts, and an id; the first volume names the container. */
 static NTSTATUS
-ReserveId(PSESSION Session, PULONGLONG Id)
+ReserveId(PSESSION Session, const struct platter_volume_create_in *In, PULONGLONG Id)
 {
     NTSTATUS status = STATUS_SUCCESS;
     KIRQL irql;
@@ -210,6 +210,8 @@ ReserveId(PSESSION Session, PULONGLONG Id)
         if (Platter.DeviceCount++ == 0)
             KeClearEvent(&Platter.NoDevices);
         *Id = ++Platter.LastVolumeId;
+        if (IsZero((const UCHAR *)&Session->Container, sizeof(Session->Container)))
+            RtlCopyMemory(&Session->Container, In->unique_id, sizeof(Session->Container));
     }
     KeReleaseSpinLockFromDpcLevel(&Session->Lock);
     KeReleaseSpinLock(&Platter.Lock, irql);
@@ -241,6 +243,7 @@ Initialize(PVOLUME Volume,
     Volume->Owner = Session->Owner;
     Volume->Id = Id;
     Volume->Shape = *In;
+    Volume->Container = Session->Container; /* does not change any more */
     Volume->DeadlineMs = In->deadline_ms != 0 ? In->deadline_ms : PLATTER_DEFAULT_DEADLINE_MS;
     Volume->MountedAt = ClockSystem();
     RtlCopyMemory(Volume->NameBuffer, Name->Buffer, (Name->Length + 1) * sizeof(WCHAR));
@@ -301,7 +304,7 @@ VolumeCreate(PSESSION Session, const struct platter_volume_create_in *In, struct
 
     if (!NT_SUCCESS(status))
         return status;
-    status = ReserveId(Session, &id);
+    status = ReserveId(Session, In, &id);
     if (!NT_SUCCESS(status))
         return status;
     probe = PoolAllocate(PLATTER_MAX_SECTOR_SIZE, POOL_VOLUME);

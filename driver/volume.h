@@ -46,6 +46,7 @@ struct _VOLUME
     UNICODE_STRING Name;   /* C; in NameBuffer */
     WCHAR NameBuffer[PLATTER_DEVICE_NAME_CHARS];
     struct platter_volume_create_in Shape; /* C; as asked, checked */
+    GUID Container;                        /* C; the first unique id of the session: one image, one container */
     PUCHAR ProbeBuffer;                    /* C; where the probe read's bytes go, PLATTER_MAX_SECTOR_SIZE */
     PIO_WORKITEM WorkItem;                 /* C */
 
@@ -56,6 +57,7 @@ struct _VOLUME
     BOOLEAN WorkActive;    /* L; the work item is queued or runs */
     BOOLEAN Claimed;       /* L; has its unique id for itself */
     BOOLEAN Reported;      /* L; belongs into the bus' relations */
+    BOOLEAN Listed;        /* L; was in the last list of them that the PnP manager was given */
     BOOLEAN PnpKnown;      /* L; the PnP manager has seen it there: its REMOVE decides when it may be deleted */
     BOOLEAN PnpStarted;    /* L; between START and REMOVE */
     BOOLEAN PnpRemoved;    /* L; REMOVE came while it was present */
@@ -152,6 +154,10 @@ BOOLEAN VolumeBeginRemove(_Inout_ PVOLUME Volume);
 /* Something that decides about the end has changed (Withdrawn, PnpKnown, PnpSurprised): gone now? deleted now? */
 _IRQL_requires_max_(DISPATCH_LEVEL)
 void VolumeSettle(_Inout_ PVOLUME Volume);
+
+/* The same by IRP_MN_REMOVE_DEVICE, which is the place to delete a PDO: done there unless the work item is at it. */
+_IRQL_requires_max_(PASSIVE_LEVEL)
+void VolumeRemovedByPnp(_Inout_ PVOLUME Volume);
 
 /* Pends a VOLUME_REMOVE until the volume is gone. Returns STATUS_PENDING, or the status Irp is to be completed with. */
 _IRQL_requires_max_(DISPATCH_LEVEL)

@@ -5,6 +5,11 @@
  *   withdraw  letter and interface are taken away, the child leaves the bus' relations
  *   gone      withdrawn, and the PnP manager (if it knew the device) has noticed: off the lists, VOLUME_REMOVE answered
  *   delete    gone, and the PnP manager (if it knew the device) has sent REMOVE: drained, IoDeleteDevice
+ *
+ * A PDO is deleted in its REMOVE, as "Handling an IRP_MN_REMOVE_DEVICE Request" (WDK) has it, if the work item has done
+ * its part by then. It has when the volume went by itself; when the bus is pulled out from above it, or the item is on
+ * its last lines, the item deletes the PDO a moment later. To wait for it in the PnP manager's thread would be wrong: it
+ * asks the Mount Manager, which may wait for that thread. Until the device is deleted it answers nothing but failures.
  */
 #include "volume_end.h"
 #include "announce.h"
@@ -143,8 +148,9 @@ BecomeGone(PVOLUME Volume)
     SessionWakeAll(session);
 }
 
-void
-VolumeSettle(PVOLUME Volume)
+/* TRUE: the device is to be deleted. */
+static BOOLEAN
+Settle(PVOLUME Volume)
 {
     BOOLEAN gone;
     BOOLEAN delete;
@@ -164,7 +170,13 @@ VolumeSettle(PVOLUME Volume)
     KeReleaseSpinLock(&Platter.Lock, irql);
     if (gone)
         BecomeGone(Volume);
-    if (delete)
+    return delete;
+}
+
+void
+VolumeSettle(PVOLUME Volume)
+{
+    if (Settle(Volume))
         VolumeQueueWork(Volume, VOLUME_WORK_DELETE);
 }
 
@@ -207,6 +219,24 @@ Delete(PVOLUME Volume)
     IoFreeWorkItem(item);
     SessionDereference(session);
     VolumeDeviceDeleted();
+}
+
+void
+VolumeRemovedByPnp(PVOLUME Volume)
+{
+    BOOLEAN idle;
+    KIRQL irql;
+
+    if (!Settle(Volume))
+        return;
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    idle = (BOOLEAN)!Volume->WorkActive;
+    Volume->WorkActive = TRUE; /* for good, if it was idle */
+    if (!idle)
+        Volume->Work |= VOLUME_WORK_DELETE;
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    if (idle)
+        Delete(Volume);
 }
 
 static VOID NTAPI

@@ -164,11 +164,12 @@ static void a_stable_id_has_its_letter_again(void **state)
     (void)state;
     for (RIG_ROUTE route = RigPnp; route <= RigExplicit; route++)
         for (END how = 0; how <= EndEjectMedia; how++) {
-            struct platter_volume_create_in shape = ShapeDefault(MIB);
+            struct platter_volume_create_in shape;
             char volume[2][128] = {"", ""};
             if (route != RigPnp && how == EndEjectPnp)
                 continue;
             RigStart(route);
+            shape = ShapeDefault(MIB);
             for (int i = 0; i < 5; i++) {
                 char name[80], target[128];
                 PROVIDER p;
@@ -197,10 +198,11 @@ static void the_remembered_letter_was_taken(void **state)
 {
     (void)state;
     for (RIG_ROUTE route = RigPnp; route <= RigExplicit; route++) {
-        struct platter_volume_create_in shape = ShapeDefault(MIB);
+        struct platter_volume_create_in shape;
         char target[128];
         PROVIDER p, q;
         RigStart(route);
+        shape = ShapeDefault(MIB);
         ProviderStart(&p, Rig.User, MIB, 1);
         assert_status(STATUS_SUCCESS, MountWith(&p, 'S', PLATTER_VOLUME_STABLE_ID, &shape));
         ProviderStop(&p);
@@ -223,9 +225,10 @@ static void a_letter_that_is_not_wanted(void **state)
 {
     (void)state;
     for (RIG_ROUTE route = RigPnp; route <= RigExplicit; route++) {
-        struct platter_volume_create_in shape = ShapeDefault(MIB);
+        struct platter_volume_create_in shape;
         PROVIDER p;
         RigStart(route);
+        shape = ShapeDefault(MIB);
         SimMountRemember(0, shape.unique_id, sizeof(shape.unique_id));
         ProviderStart(&p, Rig.User, MIB, 1);
         assert_status(STATUS_SUCCESS, MountWith(&p, 0, PLATTER_VOLUME_STABLE_ID, &shape));
@@ -266,10 +269,11 @@ static void two_of_one_id(void **state)
     (void)state;
     for (RIG_ROUTE route = RigPnp; route <= RigLink; route++)
         for (uint32_t flags = 0; flags <= PLATTER_VOLUME_STABLE_ID; flags += PLATTER_VOLUME_STABLE_ID) {
-            struct platter_volume_create_in shape = ShapeDefault(MIB);
+            struct platter_volume_create_in shape;
             char target[128];
             PROVIDER p, q;
             RigStart(route);
+            shape = ShapeDefault(MIB);
             ProviderStart(&p, Rig.User, MIB, 1);
             assert_status(STATUS_SUCCESS, MountWith(&p, 'P', flags, &shape));
             ProviderStart(&q, Rig.Other, MIB, 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Power button: everything of the machine, in order. */
 #include "internal.h"
+#include "cm.h"
 
 VOID SimStart(const SIM_OPTIONS *Options)
 {
@@ -39,6 +40,7 @@ VOID SimStop(VOID)
     SimMountStop();
     SimInterfacesStop();
     SimPnpStop();
+    SimPropertiesStop();
     SimSettle();
     SimWorkStop();
     SimTimerStop();

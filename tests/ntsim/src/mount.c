@@ -149,9 +149,10 @@ static NTSTATUS AskTwice(PFILE_OBJECT file, ULONG code, void *out, ULONG bytes, 
         SimBug("%s: STATUS_BUFFER_OVERFLOW with Information %zu, which leaves the length out", what,
                (size_t)information);
     need = *(USHORT *)((UCHAR *)out + lengthat) + lengthat + 2;
-    if (need > bytes || need <= lengthat + 2)
+    if (need + header > bytes || need <= lengthat + 2)
         SimBug("%s: a length of %u", what, need);
-    status = Ask(file, code, NULL, 0, out, need, &information);
+    /* With room for the whole header again, where the first character already lies [T]. */
+    status = Ask(file, code, NULL, 0, out, need - lengthat - 2 + header, &information);
     if (NT_SUCCESS(status) && information != need)
         SimBug("%s: %zu bytes answered, %u said before", what, (size_t)information, need);
     return status;

@@ -14,6 +14,12 @@ char *SimSnapshot(VOID);
 /* The VPB of a volume as a file system leaves it: VPB_MOUNTED, VPB_LOCKED; 0: none is mounted. */
 VOID SimVolumeFileSystem(PDEVICE_OBJECT Device, USHORT Flags);
 
+/* Friendly name of a device node, "" if it has none; and whether this system lets a driver set one (Vista and later). */
+const char *SimPnpFriendlyName(PSIM_DEVNODE Node);
+VOID SimPropertiesHide(BOOLEAN Hidden);
+/* The GUID text of its container; "": the PnP manager makes one up. */
+const char *SimPnpContainer(PSIM_DEVNODE Node);
+
 /* What a volume was asked by the Mount Manager, one line each: code, bytes of output room, status, bytes answered.
  * Cleared by reading. */
 const char *SimMountTranscript(VOID);
