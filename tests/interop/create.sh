@@ -59,12 +59,12 @@ for kind in $kinds; do
         check "$name of $base" "$platter" convert "$base.raw" "$image" --format "$format" ${sub:+--subformat "$sub"}
         check "$name of $base: QEMU finds it sound" checked "$format" "$image"
         check "$name of $base: QEMU finds the same in it" qemu-img compare -q -f raw -F "$(qemu "$format")" "$base.raw" "$image"
-        check "$name of $base: we find it sound" json 's == 0 and not j["findings"]' "$platter" verify --json "$image" --format "$format"
+        check "$name of $base: we find it sound" "$platter" verify "$image" --format "$format"
     done
     check "$name: holes stay holes" small "out/odd.$format" 4096
     case $name in
     raw | "vhd fixed") ;; # which QEMU does not tell by what is in it
-    vhd*) sound="$platter verify" keeps_writes "$name" out/even.vhd even.raw 300 ;;
+    "vhd dynamic") sound="$platter verify" keeps_writes "$name" out/even.vhd even.raw 300 ;;
     *) keeps_writes "$name" "out/even.$format" even.raw 300 ;;
     esac
     rm out/*
