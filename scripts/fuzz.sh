@@ -2,6 +2,8 @@
 # Runs every fuzz target of build/fuzz for some time, from its seeds in tests/fuzz/corpus and what earlier runs found.
 # usage: scripts/fuzz.sh [SECONDS] [TARGET ...]      TARGET: "vhd" or "fuzz_vhd"; all when none is named
 # An input that fails is kept in build/fuzz-crashes; put it into tests/fuzz/corpus/TARGET as "crash-..." with the fix.
+# Executions of all runs so far are added up in build/fuzz-found/TARGET.total. NTSIM_VERBOSE=1 build/fuzz/fuzz_TARGET FILE
+# tells what the driver did.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 seconds=${1:-60}
@@ -35,10 +37,14 @@ for name in $targets; do
         verdict=FAILED
         failed=1
     fi
-    executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    # A run that ended early has no statistics, but has told how far it came.
+    executions=$(sed -n 's/^stat::number_of_executed_units: *//p; s/^#\([0-9]*\).*/\1/p' "$log" | tail -n 1)
+    rate=$(sed -n 's/.* exec\/s: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
     coverage=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
-    printf '%-8s%-24s %10s executions %6s edges %4s inputs\n' "$verdict" "$name" "${executions:-?}" "${coverage:-?}" \
-        "$(find "$found/$name" -type f | wc -l)"
+    total=$((${executions:-0} + $(cat "$found/$name.total" 2>/dev/null || echo 0)))
+    echo "$total" >"$found/$name.total"
+    printf '%-8s%-22s %10s executions %6s a second %6s edges %5s inputs %12s executions in all\n' "$verdict" "$name" \
+        "${executions:-0}" "${rate:-0}" "${coverage:-0}" "$(find "$found/$name" -type f | wc -l)" "$total"
     [ "$verdict" = ok ] || { grep -E 'ERROR|SUMMARY|runtime error|Test unit written' "$log" | sed 's/^/    /'; }
 done
 exit $failed
