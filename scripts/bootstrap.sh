@@ -14,10 +14,10 @@ for purpose in "$@"; do
     case $purpose in
     build) packages="$packages $build" ;;
     demo) packages="$packages $build $images $wine" ;;
-    test) packages="$packages $build $images $wine clang llvm libcmocka-dev libnbd-bin zstd openssl git mandoc" ;;
+    test) packages="$packages $build $images $wine clang llvm libcmocka-dev libnbd-bin nbdkit qemu-system-common zstd openssl git mandoc" ;;
     lint) packages="$packages $build clang clang-tidy clang-format cppcheck shellcheck git" ;;
     format) packages="$packages clang-format" ;;
-    bench) packages="$packages $build $images libnbd-bin fio" ;;
+    bench) packages="$packages $build $images libnbd-bin nbdkit zstd fio" ;;
     fuzz) packages="$packages $build clang libclang-rt-14-dev" ;;
     dist) packages="$packages $build zip" ;;
     guest) packages="$packages $build $images qemu-system-x86 genisoimage" ;;

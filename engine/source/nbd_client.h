@@ -80,7 +80,7 @@ struct platter_nbd_call {
 };
 
 /* Pieces of one answer; a server may cut a read where it likes, but not into single bytes. */
-#define PLATTER_NBD_MOST_CHUNKS (1u << 17)
+#define PLATTER_NBD_MOST_CHUNKS (1u << 14)
 #define PLATTER_NBD_SLOTS 32u /* requests of one connection under way at a time */
 
 struct platter_nbd_conn {

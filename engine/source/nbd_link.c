@@ -15,6 +15,9 @@
 #define CONNECT_MS 5000u
 /* A request over which so many connections were lost, one after the other, is what the server cannot stand. */
 #define MOST_LOSSES 8u
+/* After a request that had no answer the next ones fail at once for so long, and then have less patience. */
+#define DOWN_MS 2000u
+#define DOWN_PATIENCE_MS 5000u
 #define FIRST_PAUSE_MS 50u
 #define LONGEST_PAUSE_MS 1000u
 /* A further connection that could not be had is not missed for so long. */
@@ -29,12 +32,14 @@ struct platter_nbd_link {
     struct platter_cond changed;
     struct platter_nbd_connection *connections[MOST_CONNECTIONS];
     bool connecting;          /* some thread is at it, without the lock */
-    bool down;                /* given up on: no request waits for it any more */
+    bool down;                /* the last request had to be given up */
+    uint64_t down_until;      /* platter_os_monotonic_ms(): until then none is tried */
     bool lost_writes;         /* for good */
     uint64_t next_attempt;    /* platter_os_monotonic_ms(): not before */
     uint64_t no_more_until;   /* likewise, for a further connection beside others */
     unsigned failures;        /* attempts since the last that succeeded */
     struct platter_error why; /* the last one failed */
+    struct platter_error why_down;
 };
 
 /* The disk under an open image may not become another one. */
@@ -152,7 +157,6 @@ static enum platter_result connect_once(struct platter_nbd_link *link, uint64_t 
     while (link->connections[free_slot])
         free_slot++;
     link->connections[free_slot] = made;
-    link->down = false;
     link->failures = 0;
     return PLATTER_OK;
 }
@@ -167,18 +171,14 @@ static enum platter_result wait_for_one(struct platter_nbd_link *link, uint64_t 
         (void)platter_cond_wait_for(&link->changed, &link->lock, (uint32_t)(deadline - now));
         return PLATTER_OK;
     }
-    if (!late && now < link->next_attempt && !link->down) {
+    if (!late && now < link->next_attempt) {
         uint64_t until = link->next_attempt < deadline ? link->next_attempt : deadline;
 
         (void)platter_cond_wait_for(&link->changed, &link->lock, (uint32_t)(until - now));
         return PLATTER_OK;
     }
-    if (!late && now >= link->next_attempt) {
-        if (connect_once(link, deadline, &changed) == PLATTER_OK || (!link->down && !changed))
-            return PLATTER_OK;
-    }
-    /* Who comes now has one attempt, or none when one has just failed. */
-    link->down = true;
+    if (!late && (connect_once(link, deadline, &changed) == PLATTER_OK || !changed))
+        return PLATTER_OK;
     if (!link->failures)
         return platter_error_set(err, PLATTER_E_IO, link->name, PLATTER_NO_OFFSET,
                                  "the connection was lost and there was no time for another one");
@@ -283,33 +283,65 @@ static enum platter_nbd_outcome try_once(struct platter_nbd_connection *connecti
     return outcome;
 }
 
+/* False: not now, *err tells. */
+static bool may_try(struct platter_nbd_link *link, uint64_t *deadline, struct platter_error *err)
+{
+    uint64_t now = platter_os_monotonic_ms();
+    bool may;
+
+    platter_mutex_lock(&link->lock);
+    may = !link->down || now >= link->down_until;
+    *deadline = now + (link->down ? DOWN_PATIENCE_MS : PLATTER_NBD_PATIENCE_MS);
+    if (!may)
+        *err = link->why_down;
+    platter_mutex_unlock(&link->lock);
+    return may;
+}
+
+static void note_end(struct platter_nbd_link *link, bool answered, const struct platter_error *error)
+{
+    platter_mutex_lock(&link->lock);
+    link->down = !answered;
+    if (!answered) {
+        link->down_until = platter_os_monotonic_ms() + DOWN_MS;
+        link->why_down = *error;
+        link->why_down.offset = PLATTER_NO_OFFSET;
+    }
+    platter_mutex_unlock(&link->lock);
+}
+
 enum platter_result platter_nbd_link_call(struct platter_nbd_link *link, struct platter_nbd_call *call,
                                           struct platter_error *err)
 {
     bool changes = call->command != NBD_CMD_READ && call->command != NBD_CMD_BLOCK_STATUS;
-    uint64_t deadline = platter_os_monotonic_ms() + PLATTER_NBD_PATIENCE_MS;
     enum platter_nbd_outcome outcome = PLATTER_NBD_LOST;
-    enum platter_result result = PLATTER_OK;
     struct platter_error error;
+    uint64_t deadline;
 
+    if (changes && writes_lost(link, err))
+        return PLATTER_E_IO;
+    if (!may_try(link, &deadline, &error))
+        goto failed;
     for (unsigned losses = 0; outcome == PLATTER_NBD_LOST && losses < MOST_LOSSES; losses++) {
         struct platter_nbd_connection *connection;
 
         if (losses > 1)
             pause_for(link, pause_ms(losses - 2));
-        if (changes && (result = writes_lost(link, &error)))
-            break;
-        result = acquire(link, deadline, &connection, &error);
-        if (result)
+        /* The connection that was lost may have been the one that took others' writes with it. */
+        if (changes && writes_lost(link, &error))
+            goto failed;
+        if (acquire(link, deadline, &connection, &error))
             break;
         outcome = try_once(connection, call, deadline, &error);
         release(link, connection);
         if (platter_os_monotonic_ms() >= deadline)
             break;
     }
-    if (result == PLATTER_OK && outcome == PLATTER_NBD_DONE)
+    note_end(link, outcome == PLATTER_NBD_DONE, &error);
+    if (outcome == PLATTER_NBD_DONE)
         return call->error ? answer_error(link, call, err) : PLATTER_OK;
-    if (error.offset == PLATTER_NO_OFFSET && result == PLATTER_OK)
+failed:
+    if (error.offset == PLATTER_NO_OFFSET)
         error.offset = call->offset;
     if (err)
         *err = error;
