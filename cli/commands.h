@@ -16,8 +16,9 @@ extern const struct cli_option cli_overlay_options[];
 cli_run_fn cli_info, cli_convert, cli_create, cli_verify, cli_serve, cli_overlay_commit, cli_overlay_discard;
 
 /* Windows. */
-extern const struct cli_option cli_mount_options[], cli_unmount_options[], cli_install_options[], cli_remove_options[];
-cli_run_fn cli_mount, cli_unmount, cli_list, cli_driver_install, cli_driver_remove, cli_driver_status;
+extern const struct cli_option cli_mount_options[], cli_unmount_options[], cli_install_options[], cli_remove_options[],
+    cli_names_options[];
+cli_run_fn cli_mount, cli_unmount, cli_list, cli_names, cli_driver_install, cli_driver_remove, cli_driver_status;
 
 /* Rows of the tables that are the same on both systems. */
 #define CLI_COMMAND_INFO                                                                                               \

@@ -20,6 +20,11 @@ const struct cli_command cli_commands[] = {
     {"list", "", 0, 0, "show the drives that there are",
      "Shows the drives of all users, and of those that you may unmount the images they come from.", no_options,
      "  platter list\n  platter list --json\n", cli_list},
+    {"names", "[X:]", 0, 1, "show what drive letters mean, and to whom",
+     "Shows the system's names of drives: the directory that is for everybody, and that of each logon session, whose "
+     "names go first for who is in that session (an elevated and a normal program of one user are in two). Tells which "
+     "letters hide others and which drives are Platter's. Needs no rights, and says what it was not allowed to see.",
+     cli_names_options, "  platter names\n  platter names X:\n  platter names --all --json\n", cli_names},
     CLI_COMMAND_INFO,
     CLI_COMMAND_CONVERT,
     CLI_COMMAND_CREATE,

@@ -23,17 +23,22 @@
 
 #define HARDWARE_ID L"" PLATTER_BUS_HARDWARE_ID
 
-enum platter_result cli_setup_may(struct platter_error *err)
+bool cli_elevated(void)
 {
     TOKEN_ELEVATION elevation = {0};
     HANDLE token = NULL;
     DWORD size = sizeof(elevation);
-    bool may = OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token) &&
-               GetTokenInformation(token, TokenElevation, &elevation, size, &size) && elevation.TokenIsElevated;
+    bool elevated = OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token) &&
+                    GetTokenInformation(token, TokenElevation, &elevation, size, &size) && elevation.TokenIsElevated;
 
     if (token)
         CloseHandle(token);
-    if (may)
+    return elevated;
+}
+
+enum platter_result cli_setup_may(struct platter_error *err)
+{
+    if (cli_elevated())
         return PLATTER_OK;
     return platter_error_set(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET,
                              "only an administrator may do this; open the command prompt with 'Run as administrator'");
