@@ -263,6 +263,21 @@ static PDEVICE_RELATIONS Relations(PSIM_DEVNODE node, DEVICE_RELATION_TYPE type,
     return (PDEVICE_RELATIONS)answer;
 }
 
+/* What has no device node may name no target: IoReportTargetDeviceChangeAsynchronous, to which the Mount Manager hands the
+ * answer with each change of a name, stops for what is no PDO (0xCA, 2). Seen on an NT kernel, tests/guest. */
+static VOID NoTarget(PDEVICE_OBJECT device)
+{
+    ULONG_PTR answer = 0;
+    IO_STACK_LOCATION at;
+
+    memset(&at, 0, sizeof(at));
+    at.MajorFunction = IRP_MJ_PNP;
+    at.MinorFunction = IRP_MN_QUERY_DEVICE_RELATIONS;
+    at.Parameters.QueryDeviceRelations.Type = TargetDeviceRelation;
+    if (NT_SUCCESS(SimPnpIrp(device, &at, &answer)) && answer)
+        SimBug("TargetDeviceRelation is answered by a device that the PnP manager does not know");
+}
+
 /* As the Mount Manager does when it registers for a volume's target device notifications. */
 VOID SimPnpTarget(PDEVICE_OBJECT Device)
 {
@@ -271,7 +286,11 @@ VOID SimPnpTarget(PDEVICE_OBJECT Device)
     PDEVICE_OBJECT pdo;
     NTSTATUS status;
 
-    if (!node || node->Surprised)
+    if (!node) {
+        NoTarget(Device);
+        return;
+    }
+    if (node->Surprised)
         return;
     pdo = node->Pdo;
     relations = Relations(node, TargetDeviceRelation, &status);
