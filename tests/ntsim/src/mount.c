@@ -390,7 +390,7 @@ NTSTATUS MountArrive(const char *symbolic, BOOLEAN manual)
     idbytes = volume->IdBytes;
     memcpy(id, volume->Id, idbytes);
     MountUnlock(); /* from here it may go */
-    SimPnpTarget(file->DeviceObject); /* [T]; announced by hand too: not to hear of its removal, but to tell of its names */
+    SimPnpTarget(file->DeviceObject); /* [T]; announced by hand too, to tell of its names */
     if (!MountNoAutoMount || haveletter)
         Ask(file, IOCTL_VOLUME_ONLINE, NULL, 0, NULL, 0, NULL);
     {
