@@ -13,14 +13,32 @@
 struct check {
     struct platter_block *disk;
     platter_finding_fn *finding;
+    platter_damage_fn *damage; /* may be NULL */
     void *context;
     struct platter_verify_report *report;
     const char *path;
     uint8_t *data;
     unsigned halvings;
-    uint64_t bad_start, bad_end; /* the failing range that is growing; empty: none */
-    struct platter_error bad;    /* its first error */
+    uint64_t bad_start, bad_end;   /* the failing range that is growing; empty: none */
+    struct platter_error bad;      /* its first error */
+    struct platter_range touching; /* failing ranges that touch, whatever their errors; empty: none */
 };
+
+static void tell_damage(struct check *check)
+{
+    if (check->touching.length && check->damage)
+        check->damage(check->context, check->touching.offset, check->touching.length);
+    check->touching.length = 0;
+}
+
+static void add_damage(struct check *check, uint64_t offset, uint64_t length)
+{
+    if (check->touching.length == 0 || check->touching.offset + check->touching.length != offset) {
+        tell_damage(check);
+        check->touching.offset = offset;
+    }
+    check->touching.length += length;
+}
 
 static void report_bad(struct check *check)
 {
@@ -35,6 +53,7 @@ static void report_bad(struct check *check)
     check->report->errors++;
     if (check->finding)
         check->finding(check->context, true, &error);
+    add_damage(check, check->bad_start, check->bad_end - check->bad_start);
     check->bad_start = check->bad_end = 0;
 }
 
@@ -102,16 +121,18 @@ static enum platter_result read_all(struct check *check, const struct platter_pr
             result = platter_pace_tell(&pace, walk.at, total, false, err);
     }
     report_bad(check);
+    tell_damage(check);
     if (result == PLATTER_OK)
         result = platter_pace_tell(&pace, total, total, true, err);
     return result;
 }
 
-enum platter_result platter_verify_read(struct platter_block *disk, const char *path, platter_finding_fn *finding,
-                                        void *context, const struct platter_progress *progress,
-                                        struct platter_verify_report *report, struct platter_error *err)
+static enum platter_result read_disk(struct platter_block *disk, const char *path, platter_finding_fn *finding,
+                                     platter_damage_fn *damage, void *context, const struct platter_progress *progress,
+                                     struct platter_verify_report *report, struct platter_error *err)
 {
-    struct check check = {.disk = disk, .finding = finding, .context = context, .report = report, .path = path};
+    struct check check = {
+        .disk = disk, .finding = finding, .damage = damage, .context = context, .report = report, .path = path};
     enum platter_result result;
 
     check.data = malloc(PLATTER_PIECE);
@@ -122,9 +143,24 @@ enum platter_result platter_verify_read(struct platter_block *disk, const char *
     return result;
 }
 
+enum platter_result platter_verify_read(struct platter_block *disk, const char *path, platter_finding_fn *finding,
+                                        void *context, const struct platter_progress *progress,
+                                        struct platter_verify_report *report, struct platter_error *err)
+{
+    return read_disk(disk, path, finding, NULL, context, progress, report, err);
+}
+
 enum platter_result platter_image_verify(struct platter_image *image, platter_finding_fn *finding, void *context,
                                          const struct platter_progress *progress, struct platter_verify_report *report,
                                          struct platter_error *err)
+{
+    return platter_image_verify_damage(image, finding, NULL, context, progress, report, err);
+}
+
+enum platter_result platter_image_verify_damage(struct platter_image *image, platter_finding_fn *finding,
+                                                platter_damage_fn *damage, void *context,
+                                                const struct platter_progress *progress,
+                                                struct platter_verify_report *report, struct platter_error *err)
 {
     const struct platter_format *format = platter_image_format(image);
     struct platter_block *disk = platter_image_block(image);
@@ -140,5 +176,5 @@ enum platter_result platter_image_verify(struct platter_image *image, platter_fi
     /* A format that has read the data already has counted it. */
     if (result || report->bytes_checked)
         return result;
-    return platter_verify_read(disk, platter_image_info(image)->path, finding, context, progress, report, err);
+    return read_disk(disk, platter_image_info(image)->path, finding, damage, context, progress, report, err);
 }

@@ -162,14 +162,14 @@ static struct platter_volume *volume_read(struct platter_block *block)
     volume->block = block;
     volume->size = platter_block_size(block);
     volume->head_length = volume->size < sizeof(volume->head) ? (size_t)volume->size : sizeof(volume->head);
-    if (platter_block_read(block, volume->head, volume->head_length, 0, NULL) != PLATTER_OK) {
-        /* One bad sector in so long a piece must not hide the boot sector. */
+    /* One bad sector in so long a piece must not hide the boot sector. */
+    while (platter_block_read(block, volume->head, volume->head_length, 0, NULL) != PLATTER_OK) {
         memset(volume->head, 0, sizeof(volume->head));
-        volume->head_length = volume->head_length < 4096 ? volume->head_length : 4096;
-        if (platter_block_read(block, volume->head, volume->head_length, 0, NULL) != PLATTER_OK) {
+        if (volume->head_length <= 512) {
             free(volume);
             return NULL;
         }
+        volume->head_length = volume->head_length > 4096 ? 4096 : 512;
     }
     return volume;
 }

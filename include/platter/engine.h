@@ -265,6 +265,49 @@ enum platter_result platter_image_verify(struct platter_image *image, platter_fi
                                          const struct platter_progress *progress, struct platter_verify_report *report,
                                          struct platter_error *err);
 
+/* Called for each range of the disk that cannot be read, in ascending order, each once. */
+typedef void platter_damage_fn(void *context, uint64_t offset, uint64_t length);
+
+/* platter_image_verify, which also tells the damaged ranges; `context` goes to both functions. */
+enum platter_result platter_image_verify_damage(struct platter_image *image, platter_finding_fn *finding,
+                                                platter_damage_fn *damage, void *context,
+                                                const struct platter_progress *progress,
+                                                struct platter_verify_report *report, struct platter_error *err);
+
+struct platter_range {
+    uint64_t offset, length; /* bytes */
+};
+
+enum platter_owner_kind {
+    PLATTER_OWNER_FILE,     /* `name` is its path */
+    PLATTER_OWNER_METADATA, /* the file system's own; `name` says what of it */
+    PLATTER_OWNER_FREE,     /* no file lies there */
+    PLATTER_OWNER_UNKNOWN,  /* `name` says why */
+    PLATTER_OWNER_OUTSIDE,  /* in no partition */
+};
+
+struct platter_owner {
+    uint64_t offset, length; /* bytes of the disk */
+    uint32_t partition;      /* its number */
+    const char *filesystem;  /* "" outside of partitions, and where none is known */
+    enum platter_owner_kind kind;
+    const char *name;     /* UTF-8; folders are parted by '/', an NTFS stream follows a ':' */
+    uint64_t file_offset; /* the byte of the file at `offset` */
+};
+
+/* What it is told of lives as long as the call. */
+typedef void platter_owner_fn(void *context, const struct platter_owner *owner);
+
+/*
+ * Says whose bytes lie in the ranges of the disk, which ascend and do not touch: files of FAT and NTFS, free space, the
+ * file systems' own tables. A range is told in as many pieces as it has owners, partition by partition, and of files
+ * that share bytes more than once. Fails only for want of memory or with PLATTER_E_CANCELLED: file systems may be
+ * damaged, and what cannot be found out is PLATTER_OWNER_UNKNOWN. `progress` may be NULL.
+ */
+enum platter_result platter_owners_find(struct platter_block *disk, const struct platter_range *ranges, size_t count,
+                                        platter_owner_fn *found, void *context, const struct platter_progress *progress,
+                                        struct platter_error *err);
+
 /* ---- Overlays ---------------------------------------------------------------------------------------------------- */
 
 /*
