@@ -209,7 +209,8 @@ static enum platter_result serve_reported(struct cli_mount *mount, const char *n
     cli_mount_json(report, mount);
     if (!cli_reporter_send(&reporter, report))
         cli_mount_dismount(mount); /* nobody knows of the drives: they were not waited for */
-    cli_session_watch(interrupted, mount);
+    if (mount->policy & PLATTER_POLICY_UNMOUNT_ON_SHUTDOWN)
+        cli_session_watch(interrupted, mount);
     (void)platter_provider_wait(mount->provider, 0);
     result = cli_mount_end(mount, err);
     cli_session_done();

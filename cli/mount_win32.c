@@ -210,6 +210,7 @@ static enum platter_result create_provider(struct cli_mount *mount, struct platt
 {
     struct platter_provider_volume *volumes = calloc(mount->count, sizeof(*volumes));
     struct platter_transport *transport = NULL;
+    struct platter_hello_out hello = {0};
     enum platter_result result;
 
     if (!volumes)
@@ -218,7 +219,8 @@ static enum platter_result create_provider(struct cli_mount *mount, struct platt
         volumes[i].block = mount->volumes[i].block;
         describe(mount, i, &volumes[i].create);
     }
-    result = platter_transport_driver_open(&transport, NULL, err);
+    result = platter_transport_driver_open(&transport, &hello, err);
+    mount->policy = hello.policy;
     if (result == PLATTER_OK) {
         result = platter_provider_create(transport, volumes, mount->count, NULL, &mount->provider, err);
         if (result != PLATTER_OK)

@@ -32,6 +32,7 @@ struct cli_mount {
     size_t count;
     struct cli_mount_volume volumes[CLI_MAX_CHOSEN];
     struct platter_provider *provider;
+    uint32_t policy; /* enum platter_policy, as the driver said it */
     SRWLOCK ending; /* held by who takes the drives away, so that nobody frees the provider under his hands */
 };
 
