@@ -389,7 +389,7 @@ NTSTATUS MountArrive(const char *symbolic, BOOLEAN manual)
     haveletter = MountVolumeLetter(volume) != 0;
     idbytes = volume->IdBytes;
     memcpy(id, volume->Id, idbytes);
-    MountUnlock(); /* from here it may go */
+    MountUnlock();                    /* from here it may go */
     SimPnpTarget(file->DeviceObject); /* [T]; announced by hand too, to tell of its names */
     if (!MountNoAutoMount || haveletter)
         Ask(file, IOCTL_VOLUME_ONLINE, NULL, 0, NULL, 0, NULL);
