@@ -133,12 +133,12 @@ static enum platter_result open_others(struct qcow2 *q, const struct platter_ope
         if (result)
             return result;
     }
-    if (!q->header.backing_name)
-        return PLATTER_OK;
     if (request->backing) {
         q->backing = platter_block_ref(request->backing);
         return PLATTER_OK;
     }
+    if (!q->header.backing_name)
+        return PLATTER_OK;
     result = platter_qcow2_backing(request->path, &q->header, &name, &format, err);
     if (result)
         return result;

@@ -165,6 +165,9 @@ for image in stream.vmdk packed.qcow2 "$backup"; do
     check "$image: writable without being asked" serve "$image" --json
     check "$image: says that changes are lost" grep -q -- "--overlay=FILE" served.err
     check "$image: tells so in JSON" python3 -c 'import json; assert json.load(open("served"))["overlay"] == {"file": None, "temporary": True}'
+    rm -f through.raw converted.raw
+    qemu-img convert -f raw -O raw "$uri" through.raw
+    check "$image: shows the disk" sh -c "'$platter' convert '$image' converted.raw && cmp through.raw converted.raw"
     check "$image: is written to" qemu-io -f raw "$uri" -c "write -P 9 4096 70000" -c flush -c "read -P 9 4096 70000"
     check "$image: nothing lies about meanwhile" [ -z "$(ls tmp)" ]
     check "$image: stopped" stop
@@ -177,6 +180,7 @@ stop
 # ---- Temporary, asked for
 sum=$(sha256sum disk.vdi)
 check "a temporary overlay" serve disk.vdi --overlay
+check "shows the image" qemu-img compare -q -f raw -F vdi "$uri" disk.vdi
 check "takes writes" qemu-io -f raw "$uri" -c "write -P 7 0 1M" -c flush -c "read -P 7 0 1M"
 overlay_fd=$(ls -l "/proc/$server/fd" | grep -c "$work/tmp")
 check "which go into the folder for temporary files" [ "$overlay_fd" = 1 ]
