@@ -188,6 +188,12 @@ static void a_stable_id_has_its_letter_again(void **state)
                 Finish(&p, how);
                 SimSettle();
                 assert_true(SimMountRemembers('S'));
+                /* Another volume comes and goes, and takes nothing with it but its own. */
+                ProviderStart(&p, Rig.User, MIB, 1);
+                assert_status(STATUS_SUCCESS, MountWith(&p, 'T', 0, NULL));
+                Finish(&p, how);
+                SimSettle();
+                assert_true(SimMountRemembers('S') && !SimMountRemembers('T'));
             }
             RigStop();
         }

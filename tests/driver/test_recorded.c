@@ -108,6 +108,33 @@ static void answers_the_file_systems_as_recorded(void **state)
     RigStop();
 }
 
+/* News of a name whose length lies, as a Mount Manager gone wrong would send it: no byte behind it is read. */
+static void news_that_lie(void **state)
+{
+    static const ULONG codes[] = {0x4dc010, 0x4d0010, 0x4dc014, 0x4d0014};
+    PROVIDER p;
+
+    (void)state;
+    RigStart(RigPnp);
+    ProviderStart(&p, Rig.User, MIB, 1);
+    ProviderMountDefault(&p);
+    for (unsigned i = 0; i < 4; i++)
+        for (ULONG length = 0; length < 30; length++) {
+            struct platter_volume_info info;
+            UCHAR *news = calloc(1, length ? length : 1);
+            SIM_KERNEL_REQUEST request = {
+                .Major = IRP_MJ_DEVICE_CONTROL, .Code = codes[i], .Data = news, .Bytes = length};
+            if (length >= 2)
+                *(USHORT *)news = 28;
+            assert_false(NT_SUCCESS(SimKernelRequest(SimDeviceByName(p.Device), NULL, &request, NULL)));
+            free(news);
+            assert_true(CtlInfo(Rig.User, p.VolumeId, &info));
+            assert_int_equal(info.letter, 'P');
+        }
+    ProviderStop(&p);
+    RigStop();
+}
+
 /* As the CDFS sample (Windows-driver-samples) asks when it mounts and when it reads the table of contents. */
 static void answers_cdfs(void **state)
 {
@@ -169,6 +196,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         RIG_TEST(is_asked_and_answers_as_recorded),
         RIG_TEST(answers_the_file_systems_as_recorded),
+        RIG_TEST(news_that_lie),
         RIG_TEST(answers_cdfs),
     };
 
