@@ -24,6 +24,7 @@ struct loopback_io {
     struct loopback_io *next_of_volume, *previous_of_volume; /* all that the volume has */
     uint8_t *buffer;
     uint64_t offset, length; /* of READ, WRITE and DISCARD */
+    uint64_t deadline;       /* by platter_os_monotonic_ms; put off by each piece that is done */
     uint64_t handed;         /* bytes handed out so far (all of DISCARD and FLUSH at once) */
     uint32_t op, flags;
     uint32_t status;      /* of the first piece that failed, or why it ended */

@@ -81,8 +81,8 @@ uint32_t loopback_io_run(struct loopback_io *io)
     struct loopback_volume *volume = io->volume;
     struct loopback_session *session = volume->session;
     struct platter_mutex *lock = &session->loopback->lock;
-    uint64_t deadline = platter_os_monotonic_ms() + volume->create.deadline_ms;
 
+    io->deadline = platter_os_monotonic_ms() + volume->create.deadline_ms;
     platter_cond_init(&io->changed);
     session->inside++;
     volume->info.in_flight++;
@@ -94,10 +94,10 @@ uint32_t loopback_io_run(struct loopback_io *io)
 
     while (!io->done) {
         uint64_t now = platter_os_monotonic_ms();
-        if (now >= deadline)
+        if (now >= io->deadline)
             loopback_io_finish(io, PLATTER_LOOPBACK_TIMEOUT);
         else
-            platter_cond_wait_for(&io->changed, lock, (uint32_t)(deadline - now));
+            platter_cond_wait_for(&io->changed, lock, (uint32_t)(io->deadline - now));
     }
     /* The buffer is the client's again only when nobody copies any more. */
     while (io->busy > 0)

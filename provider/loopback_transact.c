@@ -2,6 +2,8 @@
 /* TRANSACT: takes m answers, hands out n requests. */
 #include "loopback.h"
 
+#include "../engine/os/system.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +39,8 @@ static void piece_done(struct loopback_piece *piece, uint32_t status)
     if (status != PLATTER_STATUS_OK && io->status == PLATTER_STATUS_OK) {
         io->status = status;
         loopback_io_unqueue(io); /* the rest would be in vain */
+    } else {
+        io->deadline = platter_os_monotonic_ms() + io->volume->create.deadline_ms;
     }
     if (!io->queued && io->outstanding == 0)
         loopback_io_finish(io, io->status);

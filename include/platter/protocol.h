@@ -120,7 +120,7 @@ struct platter_volume_create_in {
     uint32_t sector_size;          /* bytes: 512, 1024, 2048 or 4096 */
     uint32_t physical_sector_size; /* bytes: a power of two, at least sector_size; said to file systems for alignment */
     uint32_t flags;                /* enum platter_volume_flag */
-    uint32_t deadline_ms;          /* per request, counted from its arrival in the driver; 0: the default */
+    uint32_t deadline_ms;          /* of each platter_request, waiting for a worker included; 0: the default */
     uint32_t letter;               /* asked drive letter, 'A' to 'Z'; 0: let the system choose */
     uint32_t partition_style;      /* enum platter_partition_style */
     uint32_t partition_number;     /* 1-based as Windows counts; 0 without a partition table */
@@ -222,7 +222,9 @@ struct platter_volume_remove_in {
  * last volume of the handle has gone, TRANSACT does not wait.
  *
  * For a read the driver hands out no more bytes than fit into the buffer it was fetched with behind the headers
- * (PLATTER_TRANSACT_DATA_OFFSET), so that the answer fits into the same buffer; longer IRPs are cut into pieces.
+ * (PLATTER_TRANSACT_DATA_OFFSET), so that the answer fits into the same buffer; longer IRPs are cut into pieces. The
+ * deadline counts for each piece, from when the IRP arrived or the piece before was answered: a long IRP that gets on
+ * does not fail for its length.
  */
 enum platter_op {
     PLATTER_OP_READ = 1,    /* answer: exactly `length` bytes at data_offset */

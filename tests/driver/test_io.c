@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests: what arrives, in what pieces, with what outcome; cancelling, deadlines, providers of every conduct. */
+/* Requests: what arrives, in what pieces, with what outcome; cancelling, providers of every conduct. */
 #include "rig.h"
 
 static HANDLE OpenVolume(PSIM_PROCESS process)
@@ -210,49 +210,6 @@ static void bad_answers_are_io_errors(void **state)
     SimClose(Rig.User, volume);
     ProviderStop(&p);
     RigStop();
-}
-
-/* A silent provider: the request ends at its deadline, not later, and its answer afterwards is late. */
-static void deadlines_are_kept(void **state)
-{
-    struct platter_volume_create_in shape;
-    struct platter_volume_info info;
-    UCHAR data[512];
-    HANDLE volume;
-    PROVIDER p;
-    ULONG64 begin, took;
-
-    (void)state;
-    for (ULONG deadline = 0; deadline < 3; deadline++) {
-        static const ULONG asked[] = {0, 100, 5000}, meant[] = {PLATTER_DEFAULT_DEADLINE_MS, 100, 5000};
-        RigStart(RigLink);
-        ProviderStart(&p, Rig.User, MIB, 1);
-        shape = ShapeDefault(MIB);
-        shape.deadline_ms = asked[deadline];
-        assert_status(STATUS_SUCCESS, ProviderMount(&p, &shape));
-        volume = OpenVolume(Rig.User);
-        p.Conduct = ConductSilent;
-        begin = SimMilliseconds();
-        assert_status(STATUS_IO_DEVICE_ERROR, SimRead(Rig.User, volume, 0, data, 512, NULL));
-        took = SimMilliseconds() - begin;
-        if (took < meant[deadline] || took > meant[deadline] + 1000)
-            fail_msg("deadline %u: after %llu ms", meant[deadline], (unsigned long long)took);
-        /* With the provider gone to sleep before it fetches, it is the same. */
-        p.Conduct = ConductLate;
-        p.LateMs = meant[deadline] * 3;
-        assert_status(STATUS_IO_DEVICE_ERROR, SimRead(Rig.User, volume, 0, data, 512, NULL));
-        assert_status(STATUS_IO_DEVICE_ERROR, SimRead(Rig.User, volume, 0, data, 512, NULL));
-        p.Conduct = ConductHonest;
-        SimSleep(meant[deadline] * 4);
-        assert_status(STATUS_SUCCESS, SimRead(Rig.User, volume, 0, data, 512, NULL));
-        assert_true(p.Late >= 1);
-        assert_true(CtlInfo(Rig.User, p.VolumeId, &info));
-        assert_int_equal(info.failed_requests, 3);
-        assert_true(info.late_answers >= 1);
-        SimClose(Rig.User, volume);
-        ProviderStop(&p);
-        RigStop();
-    }
 }
 
 static void cancel_waiting_and_fetched(void **state)
@@ -497,7 +454,6 @@ int main(int argc, char **argv)
         RIG_TEST(many_in_flight),
         RIG_TEST(every_status_has_its_meaning),
         RIG_TEST(bad_answers_are_io_errors),
-        RIG_TEST(deadlines_are_kept),
         RIG_TEST(cancel_waiting_and_fetched),
         RIG_TEST(a_reader_that_dies_takes_its_requests_along),
         RIG_TEST(read_only_volumes_are_not_written),
