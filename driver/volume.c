@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "volume.h"
+#include "announce.h"
 #include "clock.h"
 #include "deadline.h"
 #include "pool.h"
@@ -291,6 +292,22 @@ CreateDevice(PSESSION Session, const TEXT *Name, BOOLEAN CdRom, PDEVICE_OBJECT *
                               Device);
 }
 
+/*
+ * A Mount Manager that was told of a volume by hand hears nothing of its end, and takes a later device of the same name for
+ * one it knows. So where it will be told by hand a name must not come back, not even when the driver is loaded again.
+ */
+static void
+BuildName(PTEXT Name, ULONGLONG Id)
+{
+    TextAppendAscii(Name, PLATTER_VOLUME_DEVICE_PREFIX);
+    TextAppendNumber(Name, Id);
+    if (AnnounceRoutes() == PLATTER_ROUTE_BIT(PLATTER_ROUTE_EXPLICIT))
+    {
+        TextAppendChar(Name, '-');
+        TextAppendNumber(Name, ClockMilliseconds());
+    }
+}
+
 NTSTATUS
 VolumeCreate(PSESSION Session, const struct platter_volume_create_in *In, struct platter_volume_create_out *Out)
 {
@@ -314,8 +331,7 @@ VolumeCreate(PSESSION Session, const struct platter_volume_create_in *In, struct
         goto ReturnTheId;
     }
     TextInitialize(&name, buffer, PLATTER_DEVICE_NAME_CHARS);
-    TextAppendAscii(&name, PLATTER_VOLUME_DEVICE_PREFIX);
-    TextAppendNumber(&name, id);
+    BuildName(&name, id);
     status = CreateDevice(Session, &name, (BOOLEAN)((In->flags & PLATTER_VOLUME_CDROM) != 0), &device);
     if (!NT_SUCCESS(status))
         goto FreeProbe;
