@@ -94,7 +94,7 @@ enum platter_result platter_qcow2_create(struct platter_os_file *file, const cha
                                  "a disk of %llu bytes is more than a QCOW2 image with clusters of %llu bytes can hold",
                                  (unsigned long long)wanted->size, (unsigned long long)layout.cluster);
     /* Aligned, for files that are kept out of the system's cache. */
-    data = platter_os_aligned_alloc(layout.cluster, (size_t)bytes);
+    data = platter_os_aligned_alloc((size_t)layout.cluster, (size_t)bytes);
     if (!data)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, path, PLATTER_NO_OFFSET, "out of memory");
     memset(data, 0, (size_t)bytes);
