@@ -214,6 +214,8 @@ int wmain(int count, wchar_t **arguments)
     const wchar_t *word = count > 1 ? arguments[1] : L"";
     DWORD seconds = count > 3 ? wcstoul(arguments[3], NULL, 10) : 0;
 
+    setvbuf(stdout, NULL, _IONBF, 0); /* what was said before a crash is wanted most */
+
     if (count == 3 && wcscmp(word, L"show") == 0)
         return show(arguments[2]);
     if (count == 2 && wcscmp(word, L"all") == 0)

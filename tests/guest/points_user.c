@@ -39,8 +39,9 @@ static int list(const wchar_t *folder)
     return 0;
 }
 
-/* The process, or 0. A service starts it where only the system may; where there is no such service, we may try. */
-static HANDLE start_as(const wchar_t *user, const wchar_t *password, HANDLE token, wchar_t *command)
+/* Only who has the privilege to assign tokens may; CreateProcessWithLogon would ask a service that has it, but where that
+ * service is broken it takes the caller with it. */
+static HANDLE start_as(HANDLE token, wchar_t *command)
 {
     STARTUPINFOW startup = {.cb = sizeof(startup), .dwFlags = STARTF_USESTDHANDLES};
     PROCESS_INFORMATION process;
@@ -50,18 +51,15 @@ static HANDLE start_as(const wchar_t *user, const wchar_t *password, HANDLE toke
     startup.hStdError = GetStdHandle(STD_ERROR_HANDLE);
     if (!CreateProcessAsUserW(token, NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process)) {
         fail("CreateProcessAsUser");
-        if (!CreateProcessWithLogonW(user, L".", password, 0, NULL, command, 0, NULL, NULL, &startup, &process)) {
-            fail("CreateProcessWithLogon");
-            return NULL;
-        }
+        return NULL;
     }
     CloseHandle(process.hThread);
     return process.hProcess;
 }
 
-static int run_as(const wchar_t *user, const wchar_t *password, HANDLE token, wchar_t *command)
+static int run_as(HANDLE token, wchar_t *command)
 {
-    HANDLE process = start_as(user, password, token, command);
+    HANDLE process = start_as(token, command);
     DWORD status = 1;
 
     if (!process)
@@ -82,7 +80,7 @@ int points_as(const wchar_t *user, const wchar_t *password, const wchar_t *how, 
     print_session(token);
     (void)fflush(stdout);
     if (wcscmp(how, L"run") == 0) {
-        status = run_as(user, password, token, what);
+        status = run_as(token, what);
     } else if (!ImpersonateLoggedOnUser(token)) {
         status = fail("ImpersonateLoggedOnUser");
     } else {

@@ -65,7 +65,7 @@ def make_files(folder):
     for name in ("README.md", "LICENSE"):
         shutil.copy(os.path.join(ROOT, name), folder)
     source = random.Random(4711)
-    for name, size in (("large.bin", 2 << 20), ("folder/inside.bin", 70001)):
+    for name, size in (("large.bin", 2 << 20), ("part.bin", 400000), ("folder/inside.bin", 70001)):
         with open(os.path.join(folder, name), "wb") as file:
             file.write(source.randbytes(size))
 
@@ -199,14 +199,14 @@ def judge_images(tap, disk, folder, files):
         except guest.GuestError as error:
             tap.case(False, title, str(error).splitlines())
 
-    large = os.path.join(files, "large.bin")
+    large, part = os.path.join(files, "large.bin"), os.path.join(files, "part.bin")
     echo = os.path.join(folder, "echo")
     with open(echo, "wb") as file:
         file.write(b"written in the guest\r\n")
     check("fat.img", "fat.img on this side: fsck.fat finds nothing, what the guest wrote is in it",
-          ("made/back.bin", large), ("echo.txt", echo), ("large.bin", large))
+          ("made/back.bin", part), ("echo.txt", echo), ("large.bin", large))
     for name in ("fat.vhd", "fat.qcow2"):
-        check(name, f"{name} on this side: the same, decoded by qemu-img", ("back.bin", large))
+        check(name, f"{name} on this side: the same, decoded by qemu-img", ("back.bin", part), ("large.bin", large))
     for name in ("iso.iso", "parts.img", "ntfs.img"):
         before, after = os.path.join(folder, name), os.path.join(folder, "after-" + name)
         if name == "parts.img":
