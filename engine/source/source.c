@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../ahead.h"
 #include "file.h"
 #include "nbd.h"
 
@@ -15,6 +16,15 @@ bool platter_source_is_remote(const char *path)
 enum platter_result platter_source_open(const char *path, uint32_t flags, struct platter_block **block,
                                         struct platter_error *err)
 {
-    return platter_source_is_remote(path) ? platter_nbd_open(path, flags, block, err)
-                                          : platter_file_open(path, flags, block, err);
+    struct platter_block *remote;
+    enum platter_result result;
+
+    if (!platter_source_is_remote(path))
+        return platter_file_open(path, flags, block, err);
+    result = platter_nbd_open(path, flags, &remote, err);
+    if (result)
+        return result;
+    result = platter_ahead_create(remote, block, err);
+    platter_block_unref(remote);
+    return result;
 }

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Everything an NBD server can send, without a socket: the input is a first byte and then the server's side of a
+ * connection.
+ *
+ * First byte: bit 0 a canned negotiation goes before the input, bit 1 that one with structured replies, bit 2 blocks of
+ * 4096 bytes, bits 4 to 7 the logarithm of how many bytes the client gets at a time. Then come requests, one after the
+ * other, whose cookies are 32, 64, 96, ...
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "source/nbd_client.h"
+
+#define DISK_SIZE (2u << 20)
+#define MOST_CALLS 64u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct script {
+    struct nbd_stream stream;
+    const uint8_t *at;
+    size_t left, at_a_time;
+};
+
+static size_t script_receive(struct nbd_stream *stream, void *buffer, size_t length)
+{
+    struct script *script = (struct script *)stream;
+
+    if (length > script->at_a_time)
+        length = script->at_a_time;
+    if (length > script->left)
+        length = script->left;
+    if (length > 0)
+        memcpy(buffer, script->at, length);
+    script->at += length;
+    script->left -= length;
+    return length;
+}
+
+static bool script_send(struct nbd_stream *stream, const void *data, size_t length)
+{
+    const uint8_t *bytes = (const uint8_t *)data;
+    uint8_t sum = 0;
+
+    (void)stream;
+    /* Touches every byte, so that the sanitizer sees what would have left the machine. */
+    for (size_t i = 0; i < length; i++)
+        sum ^= bytes[i];
+    return length != SIZE_MAX || sum != 0;
+}
+
+static void script_cut(struct nbd_stream *stream)
+{
+    ((struct script *)stream)->left = 0;
+}
+
+static const struct nbd_stream_ops script_ops = {.receive = script_receive, .send = script_send, .cut = script_cut};
+
+static void check_runs(const struct platter_nbd_call *call)
+{
+    uint64_t at = call->offset;
+
+    for (uint32_t i = 0; i < call->runs->count; i++) {
+        if (call->runs->end[i] <= at || call->runs->end[i] > call->offset + call->length)
+            abort();
+        at = call->runs->end[i];
+    }
+}
+
+/* Requests of all kinds until the connection is over. */
+static void use(struct platter_nbd_conn *conn)
+{
+    static struct platter_nbd_runs runs;
+    static const enum nbd_command commands[] = {NBD_CMD_READ, NBD_CMD_BLOCK_STATUS, NBD_CMD_READ, NBD_CMD_WRITE,
+                                                NBD_CMD_FLUSH};
+    uint32_t block = conn->export.minimum;
+    struct platter_error error;
+
+    for (unsigned i = 0; i < MOST_CALLS; i++) {
+        struct platter_nbd_call call = {.command = commands[i % 5], .offset = (uint64_t)block * i, .length = block};
+
+        /* Fresh memory, so that a byte too many is seen. */
+        call.buffer = malloc(block);
+        call.runs = call.command == NBD_CMD_BLOCK_STATUS ? &runs : NULL;
+        if (!call.buffer)
+            abort();
+        memset(call.buffer, 0, block);
+        if (platter_nbd_conn_call(conn, &call, UINT64_MAX, &error) != PLATTER_NBD_DONE) {
+            if (error.result == PLATTER_OK || !error.message[0])
+                abort();
+            i = MOST_CALLS;
+        } else if (call.runs && !call.error) {
+            check_runs(&call);
+        }
+        free(call.buffer);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct script script; /* its receive buffer is large for a stack */
+    struct platter_nbd_line line = {.receive = {.until = UINT64_MAX}, .send = {.until = UINT64_MAX}};
+    struct platter_nbd_export export = {.size = DISK_SIZE, .minimum = 16, .maximum = 1u << 20};
+    struct platter_nbd_conn conn;
+    struct platter_error error;
+
+    if (size == 0)
+        return 0;
+    nbd_stream_init(&script.stream, &script_ops);
+    script.at = data + 1;
+    script.left = size - 1;
+    script.at_a_time = (size_t)1 << (data[0] >> 4);
+    if (data[0] & 1) {
+        export.structured = export.allocation = data[0] & 2;
+        export.allocation_id = 5;
+        export.minimum = data[0] & 4 ? 4096 : 16;
+    } else if (platter_nbd_negotiate(&script.stream, &line, "nbd://fuzz/", "name", &export, &error)) {
+        if (error.result == PLATTER_OK || !error.message[0])
+            abort();
+        return 0;
+    }
+    platter_nbd_conn_init(&conn, &script.stream, &line, "nbd://fuzz/", &export);
+    if (export.minimum <= 65536)
+        use(&conn);
+    platter_nbd_conn_destroy(&conn);
+    return 0;
+}
