@@ -177,7 +177,7 @@ static void gather_long(struct long_name *name, const uint8_t *entry)
 /* "NAME.EXT" of a short entry, in the case that Windows shows it in. */
 static void short_name(const uint8_t *entry, char *out, size_t size)
 {
-    uint8_t text[13];
+    uint8_t text[13] = {0};
     size_t length = 0;
 
     for (unsigned i = 0; i < 11; i++) {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Damages clusters of disks with real file systems and holds what `platter verify` says of them against what mtools'
 mshowfat and ntfs-3g's ntfscluster say lies there. Prints TAP."""
+import importlib.util
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import uuid
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PLATTER = os.path.join(ROOT, "build/host/platter")
@@ -244,6 +246,67 @@ def try_partitions():
     case("as text", status == 8 and f"damaged: 512 bytes at byte {fat} of the disk: partition 2, file /large.bin, from its byte 0 on" in out, out)
 
 
+def ntfs_files(first, last):
+    """The files that ntfscluster finds in these clusters of ntfs.img."""
+    out = must("ntfscluster", "-q", "-f", "-c", f"{first}-{last}", "ntfs.img")
+    found = re.findall(r"^Inode (\d+) (/.*)/\$DATA(?:\((.*)\))?$", out, re.M)
+    return sorted({path + (":" + stream if stream else "") for number, path, stream in found if int(number) >= 24})
+
+
+def try_backup():
+    """A Macrium backup of the volume: a block whose bytes do not match their MD5."""
+    spec = importlib.util.spec_from_file_location("make_mrimgx", os.path.join(ROOT, "tests/images/make-mrimgx.py"))
+    writer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(writer)
+    with open("ntfs.img", "rb") as file:
+        volume = file.read()
+    blocks = len(volume) // writer.BLOCK
+    disk = writer.Disk(24 << 20, 1, "gpt", [writer.Partition(1, 1 << 20, len(volume), range(blocks))])
+    disk.put(1 << 20, volume)
+    writer.Set(".").backup([disk], "ntfs.mrimgx", 0)
+    found = verify("ntfs.mrimgx")
+    case("a backup: whole, nothing is damaged", found["status"] == 0 and found["checksums"] and not found["damaged"], found)
+    with open("ntfs.mrimgx", "rb") as file:
+        image = bytearray(file.read())
+    index = image.index(b"$INDEX  ") + 32 + 8
+    wrong, several = [], 0
+    for block in range(blocks):
+        files = ntfs_files(block * 16, block * 16 + 15)
+        if not files or block % 3:
+            continue
+        position, _, length = struct.unpack_from("<Q16sI", image, index + 30 * block)
+        image[position + length // 2] ^= 0x55
+        with open("ntfs.mrimgx", "wb") as file:
+            file.write(image)
+        image[position + length // 2] ^= 0x55
+        found = verify("ntfs.mrimgx")
+        several += len(files) > 1
+        if names(found, "file") != files or found["status"] != 8 or sum(p["length"] for p in found["damaged"]) != writer.BLOCK:
+            wrong.append((block, files, found))
+    case(f"a backup: the files of each damaged block, and no others; of several {several} times", not wrong, *wrong[:2])
+
+
+def try_vhdx():
+    """A VHDX image with a block that lies behind the file's end."""
+    must("qemu-img", "convert", "-O", "vhdx", "-o", "block_size=1M,subformat=dynamic", "ntfs.img", "ntfs.vhdx")
+    with open("ntfs.vhdx", "rb") as file:
+        image = bytearray(file.read())
+    regions = {bytes(image[at:at + 16]): struct.unpack_from("<Q", image, at + 16)[0]
+               for at in ((192 << 10) + 16, (192 << 10) + 48)}
+    bat = regions[uuid.UUID("2DC27766-F623-4200-9D64-115E9BFD4A08").bytes_le]
+    wrong = []
+    for block in (4, 8, 9):
+        kept = image[bat + 8 * block:bat + 8 * block + 8]
+        image[bat + 8 * block:bat + 8 * block + 8] = struct.pack("<Q", 1 << 40 | 6)
+        with open("ntfs.vhdx", "wb") as file:
+            file.write(image)
+        image[bat + 8 * block:bat + 8 * block + 8] = kept
+        files, found = ntfs_files(block * 256, block * 256 + 255), verify("ntfs.vhdx")
+        if names(found, "file") != files or sum(p["length"] for p in found["damaged"]) != 1 << 20 or found["status"] != 8:
+            wrong.append((block, files, found))
+    case("VHDX: the files of a block that is not there, and no others", not wrong, *wrong[:2])
+
+
 def main():
     for tool in ("qemu-img", "mshowfat", "mkfs.fat", "ntfscluster", "ntfscp", "ntfsinfo", "mkntfs"):
         if not shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin:/sbin"):
@@ -256,6 +319,8 @@ def main():
         try_fat(16, 8, rng)
         try_fat(32, 36, rng)
         try_ntfs(rng)
+        try_backup()
+        try_vhdx()
         try_partitions()
     print(f"1..{cases}")
     return failed != 0

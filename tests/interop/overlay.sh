@@ -182,7 +182,7 @@ sum=$(sha256sum disk.vdi)
 check "a temporary overlay" serve disk.vdi --overlay
 check "shows the image" qemu-img compare -q -f raw -F vdi "$uri" disk.vdi
 check "takes writes" qemu-io -f raw "$uri" -c "write -P 7 0 1M" -c flush -c "read -P 7 0 1M"
-overlay_fd=$(ls -l "/proc/$server/fd" | grep -c "$work/tmp")
+overlay_fd=$(find "/proc/$server/fd" -lname "$work/tmp/*" | wc -l)
 check "which go into the folder for temporary files" [ "$overlay_fd" = 1 ]
 stop KILL
 check "killed, it leaves nothing" [ -z "$(ls tmp)" ]
@@ -290,5 +290,5 @@ refuses "an image that is gone" 3 "gone.raw" "$platter" overlay commit gone.qcow
 refuses "--overlay and --read-only" 2 "exclude" "$platter" serve disk.raw --overlay --read-only --port 0
 refuses "an empty name" 2 "empty value" "$platter" serve disk.raw --overlay= --port 0
 refuses "a folder that is not there" 3 "no/o.qcow2" "$platter" serve disk.raw --overlay=no/o.qcow2 --port 0
-check "nothing half made lies about" [ -z "$(ls -A | grep '\.part$')" ]
+check "nothing half made lies about" [ -z "$(find . -name '*.part')" ]
 finish
