@@ -226,6 +226,34 @@ static void the_remembered_letter_was_taken(void **state)
     }
 }
 
+/* \\?\Volume{...}, which a folder mount leads through: there without a letter too, for all, and gone with the volume. */
+static void the_volume_has_a_name(void **state)
+{
+    (void)state;
+    for (RIG_ROUTE route = RigPnp; route <= RigExplicit; route++) {
+        PSIM_PROCESS all[] = {NULL, NULL, NULL, NULL, NULL};
+        char name[128], path[160], target[128];
+        PROVIDER p;
+        RigStart(route);
+        all[0] = Rig.System, all[1] = Rig.Admin, all[2] = Rig.Filtered, all[3] = Rig.User, all[4] = Rig.Other;
+        ProviderStart(&p, Rig.User, MIB, 1);
+        assert_status(STATUS_SUCCESS, MountWith(&p, 0, PLATTER_VOLUME_NO_LETTER, NULL));
+        VolumeName(p.Device, name, sizeof(name));
+        assert_true(name[0] != 0);
+        snprintf(path, sizeof(path), "\\??%s", strstr(name, "\\Volume{"));
+        for (int i = 0; i < 5; i++) {
+            HANDLE volume;
+            assert_true(SimLinkTarget(all[i], path, target, sizeof(target)));
+            assert_string_equal(target, p.Device);
+            assert_status(STATUS_SUCCESS, SimOpen(all[i], path, FILE_READ_ATTRIBUTES | SYNCHRONIZE, &volume));
+            SimClose(all[i], volume);
+        }
+        ProviderStop(&p);
+        assert_false(SimLinkTarget(Rig.User, path, target, sizeof(target)));
+        RigStop();
+    }
+}
+
 /* "No letter", as the user left a stable id in Disk Management: it comes with none, unless one is asked for. */
 static void a_letter_that_is_not_wanted(void **state)
 {
@@ -310,6 +338,7 @@ int main(int argc, char **argv)
         RIG_TEST(ejected_and_mounted_again),
         RIG_TEST(a_stable_id_has_its_letter_again),
         RIG_TEST(the_remembered_letter_was_taken),
+        RIG_TEST(the_volume_has_a_name),
         RIG_TEST(a_letter_that_is_not_wanted),
         RIG_TEST(no_letter_is_free),
         RIG_TEST(two_of_one_id),
