@@ -74,6 +74,19 @@ program wt_ranges P write "$(w model.part)" "$(w ranges)"
 check "unmount" platter unmount P:
 check "and is as it was" cmp "$work/packed.qcow2" "$work/packed.before"
 
+# A disc is never written to.
+python3 - "$work" <<'PYTHON'
+import sys
+disc = bytearray(2048 * 200)
+disc[32768:32775] = b"\x01CD001\x01"
+disc[32768 + 80:32768 + 88] = (200).to_bytes(4, "little") + (200).to_bytes(4, "big")
+disc[32768 + 128:32768 + 132] = (2048).to_bytes(2, "little") + (2048).to_bytes(2, "big")
+disc[34816:34823] = b"\xffCD001\x01"
+open(sys.argv[1] + "/disc.iso", "wb").write(disc)
+PYTHON
+refuses "an overlay on a disc" 2 "disc" platter mount "$(w disc.iso)" "--overlay=$(w disc.qcow2)"
+check "and none is made" [ ! -e "$work/disc.qcow2" ]
+
 # Names that stand in images: Windows would sign in wherever they point.
 for name in '\\evil.invalid\share\x.raw' '//evil.invalid/share/x.raw' '\\?\UNC\evil.invalid\share\x.raw'; do
     qemu-img create -q -f qcow2 -u -b "$name" -F raw "$work/child.qcow2" 8M
