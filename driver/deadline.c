@@ -26,15 +26,20 @@ void
 DeadlineTimerUpdate(void)
 {
     LARGE_INTEGER due;
+    BOOLEAN wanted;
+    KIRQL irql;
 
     KeWaitForSingleObject(&Platter.TimerTurn, Executive, KernelMode, FALSE, NULL);
-    if (Platter.DeviceCount != 0 && !Platter.TimerArmed)
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    wanted = (BOOLEAN)(Platter.DeviceCount != 0);
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    if (wanted && !Platter.TimerArmed)
     {
         due.QuadPart = -(LONGLONG)DEADLINE_TICK_MS * 10000;
         Platter.TimerArmed = TRUE;
         KeSetTimerEx(&Platter.Timer, due, DEADLINE_TICK_MS, &Platter.TimerDpc);
     }
-    else if (Platter.DeviceCount == 0 && Platter.TimerArmed)
+    else if (!wanted && Platter.TimerArmed)
     {
         KeCancelTimer(&Platter.Timer);
         KeFlushQueuedDpcs();

@@ -51,6 +51,7 @@ VOID SimIrpFree(PIRP Irp)
         facts->FreeLater = TRUE;
         return;
     }
+    SIM_ACQUIRE(facts); /* whoever completed it is done with it, be it that the canceller frees it */
     SimMapSet(&Irps, Irp, NULL);
     LiveIrps--;
     facts->Irp = NULL;
