@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Copies a disk into a new image: several threads read, skip what is zero, and write what is not. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../bytes.h"
@@ -17,6 +16,11 @@
 #define ZERO_BLOCK 4096u
 #define ZERO_RUN (32u * 1024u)
 #define WAIT_MS 100u
+/*
+ * Pages of a file are copied to and from a buffer several times faster when both lie alike in their pages: malloc's begin
+ * 16 bytes into one, and then each load waits for the store before it, whose address has the same low 12 bits.
+ */
+#define PAGE 4096u
 
 struct job {
     struct platter_block *source;
@@ -76,7 +80,7 @@ static enum platter_result take_piece(struct job *job, struct platter_extent *pi
 static void work(void *context)
 {
     struct job *job = (struct job *)context;
-    uint8_t *data = malloc(PLATTER_PIECE);
+    uint8_t *data = platter_os_aligned_alloc(PAGE, PLATTER_PIECE);
     struct platter_error error;
     enum platter_result result = PLATTER_OK;
 
@@ -105,7 +109,7 @@ static void work(void *context)
     job->running--;
     platter_cond_signal(&job->changed);
     platter_mutex_unlock(&job->lock);
-    free(data);
+    platter_os_aligned_free(data);
 }
 
 /* Runs the threads to their end; this one only tells how far they are. */

@@ -13,16 +13,26 @@
 #include "../source/file.h"
 #include "writer.h"
 
+/* How much is written before the medium is given it: it works while the rest is read, not only in the last flush. */
+#define FLUSH_STEP (32u << 20)
+
 struct image_writer {
     struct platter_writer base;
     struct platter_temp temp;
     struct platter_block *disk;
+    uint64_t written; /* bytes; atomic */
 };
 
 static enum platter_result image_write(struct platter_writer *base, const void *data, size_t length, uint64_t offset,
                                        struct platter_error *err)
 {
-    return platter_block_write(((struct image_writer *)base)->disk, data, length, offset, err);
+    struct image_writer *writer = (struct image_writer *)base;
+    enum platter_result result = platter_block_write(writer->disk, data, length, offset, err);
+    uint64_t before = __atomic_fetch_add(&writer->written, length, __ATOMIC_RELAXED);
+
+    if (before / FLUSH_STEP != (before + length) / FLUSH_STEP)
+        platter_temp_start_flush(&writer->temp);
+    return result;
 }
 
 static void image_discard(struct platter_writer *base)

@@ -14,8 +14,7 @@ enum platter_os_file_flag {
     PLATTER_OS_FILE_CREATE = 1u << 1,        /* it must not exist; implies writing */
     PLATTER_OS_FILE_UNBUFFERED = 1u << 2,    /* transfers must then be aligned: see platter_os_file_alignment */
     PLATTER_OS_FILE_SHARE_WRITERS = 1u << 3, /* do not keep other writers out */
-    PLATTER_OS_FILE_UNNAMED =
-        1u << 4, /* `path` is a folder; a new file in it that has no name yet, where that is possible */
+    PLATTER_OS_FILE_UNNAMED = 1u << 4, /* `path` is a folder: a new file in it that has no name yet; not on Windows */
 };
 
 /*

@@ -136,10 +136,6 @@ enum platter_result platter_os_file_open(const char *path, uint32_t flags, struc
 
     if (!wide)
         return bad_path(path, err);
-    if (flags & PLATTER_OS_FILE_UNNAMED) {
-        result = platter_error_set(err, PLATTER_E_UNSUPPORTED, path, PLATTER_NO_OFFSET, "every file has a name here");
-        goto fail_memory;
-    }
     opened = calloc(1, sizeof(*opened) + length);
     if (!opened) {
         result = platter_error_set(err, PLATTER_E_NO_MEMORY, path, PLATTER_NO_OFFSET, "out of memory");

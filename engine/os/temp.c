@@ -58,6 +58,11 @@ static enum platter_result give_name(struct platter_temp *temp, bool replace, st
     return platter_os_rename(temp->path, temp->target, replace, err);
 }
 
+void platter_temp_start_flush(struct platter_temp *temp)
+{
+    (void)temp; /* the lazy writer begins by itself */
+}
+
 /* What is in use cannot be removed here. */
 static void remove_stale(const char *path)
 {
@@ -112,6 +117,11 @@ static enum platter_result give_name(struct platter_temp *temp, bool replace, st
         temp->path = NULL;
     }
     return result ? result : platter_os_rename(temp->path, temp->target, replace, err);
+}
+
+void platter_temp_start_flush(struct platter_temp *temp)
+{
+    (void)sync_file_range((int)platter_os_file_handle(temp->file), 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 /* Who is still at it holds its locks. */

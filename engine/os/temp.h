@@ -19,6 +19,8 @@ struct platter_temp {
 
 /* Creates the temporary file. `target` may exist or not; nothing is done to it. */
 enum platter_result platter_temp_create(const char *target, struct platter_temp *temp, struct platter_error *err);
+/* Has the system begin to write out what it holds back, so that the flush finds less to do. Waits for nothing. */
+void platter_temp_start_flush(struct platter_temp *temp);
 /* Flushes, closes and renames; on failure the temporary file is gone, as after platter_temp_discard. */
 enum platter_result platter_temp_commit(struct platter_temp *temp, bool replace, struct platter_error *err);
 /* Closes and removes. Harmless after commit. */
