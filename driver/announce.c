@@ -104,6 +104,26 @@ Finish(PVOLUME Volume, NTSTATUS Status)
     }
 }
 
+/* Disabled while it was announced, maybe enabled again: AnnounceSuspend, which is queued then, says how it goes on. */
+static BOOLEAN
+IsSuspended(PVOLUME Volume)
+{
+    BOOLEAN suspended;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&Platter.Lock, &irql);
+    suspended = (BOOLEAN)(Volume->Reported && (!Volume->PnpStarted || (Volume->Work & VOLUME_WORK_SUSPEND) != 0));
+    KeReleaseSpinLock(&Platter.Lock, irql);
+    return suspended;
+}
+
+static void
+Conclude(PVOLUME Volume, NTSTATUS Status)
+{
+    if (Status != STATUS_PENDING && (NT_SUCCESS(Status) || !IsSuspended(Volume)))
+        Finish(Volume, Status);
+}
+
 /* The device is there; now its letter. */
 static void
 GiveLetter(PVOLUME Volume)
@@ -120,13 +140,15 @@ GiveLetter(PVOLUME Volume)
     if (pnp)
         DevicePropertySetName(Volume);
     DeadlineSetStage(Volume, Volume->Announcer->GraceMs);
-    status = Volume->Shape.letter != 0 ? LetterCheckFree((WCHAR)Volume->Shape.letter) : STATUS_SUCCESS;
+    /* Not when it is enabled again: the Mount Manager, which hears in a thread of its own, may still have the old link. */
+    status = Volume->Shape.letter != 0 && VolumeState(Volume) == PLATTER_STATE_STARTING
+                 ? LetterCheckFree((WCHAR)Volume->Shape.letter)
+                 : STATUS_SUCCESS;
     if (NT_SUCCESS(status) && pnp && Volume->Announcer != &AnnouncerPnp)
         status = AnnounceInterface(Volume, TRUE);
     if (NT_SUCCESS(status))
         status = Volume->Announcer->Give(Volume);
-    if (status != STATUS_PENDING)
-        Finish(Volume, status);
+    Conclude(Volume, status);
 }
 
 static BOOLEAN
@@ -200,8 +222,6 @@ Begin(PVOLUME Volume)
 void
 AnnounceStep(PVOLUME Volume)
 {
-    NTSTATUS status;
-
     if (VolumeIsRemoving(Volume)) /* the withdraw step comes after this one */
         return;
     switch (Volume->Stage)
@@ -217,9 +237,7 @@ AnnounceStep(PVOLUME Volume)
             Finish(Volume, STATUS_IO_TIMEOUT);
         break;
     case ANNOUNCE_LETTER:
-        status = Volume->Announcer->Check(Volume, TimedOut(Volume));
-        if (status != STATUS_PENDING)
-            Finish(Volume, status);
+        Conclude(Volume, Volume->Announcer->Check(Volume, TimedOut(Volume)));
         break;
     case ANNOUNCE_DONE:
         /* Disabled and enabled again in the device manager. */
@@ -238,6 +256,18 @@ AnnounceSuspend(PVOLUME Volume)
     if (Volume->InterfaceName.Buffer != NULL)
         AnnounceInterface(Volume, FALSE);
     VolumeSetLetter(Volume, 0);
+    if (Volume->Stage != ANNOUNCE_LETTER)
+        return;
+    /* Before it had its letter: enabled again it gets one; whose start somebody waits for has so long for it. */
+    if (VolumeState(Volume) == PLATTER_STATE_STARTING)
+    {
+        Volume->Stage = ANNOUNCE_DEVICE;
+        DeadlineSetStage(Volume, PNP_START_MS);
+    }
+    else
+    {
+        Volume->Stage = ANNOUNCE_DONE;
+    }
 }
 
 void

@@ -135,34 +135,47 @@ CountChildren(void)
     return count;
 }
 
+/* Lock held. Lists the reported children that the PnP manager knows, or those that it does not. Returns the room left. */
+static ULONG
+ListThose(BOOLEAN Known, PDEVICE_RELATIONS Relations, ULONG Room)
+{
+    PLIST_ENTRY entry;
+
+    for (entry = Platter.Volumes.Flink; entry != &Platter.Volumes; entry = entry->Flink)
+    {
+        PVOLUME volume = CONTAINING_RECORD(entry, VOLUME, Link);
+
+        if (volume->PnpKnown != Known)
+            continue;
+        volume->Listed = (BOOLEAN)(volume->Reported && Room != 0);
+        if (!volume->Listed)
+            continue;
+        Room--;
+        VolumeReference(volume); /* the PnP manager lets go of it */
+        Relations->Objects[Relations->Count++] = volume->Device;
+    }
+    return Room;
+}
+
 /*
- * Lists the reported children behind what a driver above has listed, at most Room, and notes which of those it knows the
- * PnP manager will miss. A child that came since they were counted is at the end, and is listed with the next query, which
- * its report asks for.
+ * Lists the reported children behind what a driver above has listed, at most Room. Those that the PnP manager knows come
+ * first, or one that came since they were counted could push another out, which would be taken for removed. What finds
+ * no room is listed with the next query, which its report asks for.
  */
 static void
 ListChildren(PDEVICE_RELATIONS Relations, ULONG Room)
 {
     PLIST_ENTRY entry;
-    PVOLUME volume;
     KIRQL irql;
 
     KeAcquireSpinLock(&Platter.Lock, &irql);
+    Room = ListThose(TRUE, Relations, Room);
+    ListThose(FALSE, Relations, Room);
     for (entry = Platter.Volumes.Flink; entry != &Platter.Volumes; entry = entry->Flink)
     {
-        volume = CONTAINING_RECORD(entry, VOLUME, Link);
-        if (volume->Reported && Room != 0)
-        {
-            Room--;
-            volume->PnpKnown = TRUE;
-            volume->Listed = TRUE;
-            VolumeReference(volume); /* the PnP manager lets go of it */
-            Relations->Objects[Relations->Count++] = volume->Device;
-        }
-        else if (!volume->Reported)
-        {
-            volume->Listed = FALSE;
-        }
+        PVOLUME volume = CONTAINING_RECORD(entry, VOLUME, Link);
+
+        volume->PnpKnown = (BOOLEAN)(volume->PnpKnown || volume->Listed);
     }
     for (entry = Platter.Ended.Flink; entry != &Platter.Ended; entry = entry->Flink)
         CONTAINING_RECORD(entry, VOLUME, Link)->Listed = FALSE;

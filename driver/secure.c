@@ -36,8 +36,13 @@ ReadOverride(const GUID *Class, PSECURITY_DESCRIPTOR *Descriptor)
     NTSTATUS status;
 
     *Descriptor = NULL;
-    if (Class == NULL || !NT_SUCCESS(OpenClassKey(Class, &key)))
+    if (Class == NULL)
         return STATUS_SUCCESS;
+    status = OpenClassKey(Class, &key);
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND || status == STATUS_OBJECT_PATH_NOT_FOUND)
+        return STATUS_SUCCESS;
+    if (!NT_SUCCESS(status)) /* there may be one, which must not be passed over */
+        return status;
     data = PoolAllocate(bytes, POOL_SECURITY);
     if (data == NULL)
     {

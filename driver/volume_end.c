@@ -257,10 +257,11 @@ Worker(PDEVICE_OBJECT Device, PVOID Context)
         KeReleaseSpinLock(&Platter.Lock, irql);
         if (work == 0)
             break;
-        if ((work & VOLUME_WORK_ANNOUNCE) != 0)
-            AnnounceStep(volume);
+        /* Suspended first: disabled and enabled again before this came to run, it is to be on. */
         if ((work & VOLUME_WORK_SUSPEND) != 0)
             AnnounceSuspend(volume);
+        if ((work & VOLUME_WORK_ANNOUNCE) != 0)
+            AnnounceStep(volume);
         if ((work & VOLUME_WORK_WITHDRAW) != 0)
             Withdraw(volume);
         if ((work & VOLUME_WORK_DELETE) != 0)

@@ -9,6 +9,8 @@ typedef struct INPUT {
 
 static BOOLEAN Misbehaves(const PROVIDER *p, const struct platter_request *r)
 {
+    if (p->Nth)
+        return p->Conduct != ConductHonest && p->Requests == p->Nth;
     return p->Conduct != ConductHonest && (p->OnlyOp ? r->op == p->OnlyOp : !(r->flags & PLATTER_REQUEST_PROBE));
 }
 
@@ -124,15 +126,16 @@ static void Worker(void *context)
             struct platter_request r = requests[p->Conduct == ConductShuffled ? count - 1 - i : i];
             struct platter_answer *a;
             ULONG outcome = Perform(p, &r, batch, keep);
-            if (Misbehaves(p, &r) && p->Conduct == ConductSilent)
+            BOOLEAN misbehaves = Misbehaves(p, &r); /* now: the others go on counting */
+            if (misbehaves && p->Conduct == ConductSilent)
                 continue;
-            if (Misbehaves(p, &r) && p->Conduct == ConductLate)
+            if (misbehaves && p->Conduct == ConductLate)
                 SimSleep(p->LateMs);
             if (in->Head.answer_count == PLATTER_MAX_BATCH)
                 SimBug("more answers than a batch");
             a = &in->Answers[in->Head.answer_count++];
             *a = (struct platter_answer){r.request_id, outcome, r.length, r.data_offset, 0};
-            if (Misbehaves(p, &r))
+            if (misbehaves)
                 Spoil(p, &r, in);
         }
     }

@@ -15,9 +15,9 @@ void RigStartWith(RIG_ROUTE Route, const SIM_OPTIONS *Options)
     SIM_OPTIONS options = Options ? *Options : (SIM_OPTIONS){0};
     NTSTATUS status;
 
-    options.MountManager = Route == RigLink         ? SimMountManagerNotSupported
-                           : Route == RigLinkAbsent ? SimMountManagerAbsent
-                                                    : SimMountManagerNormal;
+    options.MountManager = Route == RigLink || Route == RigPnpLink ? SimMountManagerNotSupported
+                           : Route == RigLinkAbsent                ? SimMountManagerAbsent
+                                                                   : SimMountManagerNormal;
     SimStart(&options);
     FreshId = 0; /* what a machine does must not depend on those before it */
     memset(&Rig, 0, sizeof(Rig));
@@ -30,7 +30,7 @@ void RigStartWith(RIG_ROUTE Route, const SIM_OPTIONS *Options)
     status = SimDriverLoad(RigEntry(), PLATTER_SERVICE_NAME, &Rig.Driver);
     if (!NT_SUCCESS(status))
         SimBug("DriverEntry: %08x", status);
-    if (Route == RigPnp) {
+    if (Route == RigPnp || Route == RigPnpLink) {
         Rig.Bus = SimPnpAddRoot(Rig.Driver, PLATTER_BUS_HARDWARE_ID, &status);
         if (!Rig.Bus)
             SimBug("the bus does not start: %08x", status);

@@ -27,7 +27,8 @@ typedef struct RIG {
 } RIG;
 extern RIG Rig;
 
-typedef enum RIG_ROUTE { RigPnp, RigExplicit, RigLink, RigLinkAbsent } RIG_ROUTE;
+/* RigPnpLink: the bus is there, but no Mount Manager that answers, as on Wine. */
+typedef enum RIG_ROUTE { RigPnp, RigExplicit, RigLink, RigLinkAbsent, RigPnpLink } RIG_ROUTE;
 /* Starts a machine on which this route to a letter is the one, loads the driver (and its bus). */
 void RigStart(RIG_ROUTE Route);
 void RigStartWith(RIG_ROUTE Route, const SIM_OPTIONS *Options);
@@ -79,6 +80,7 @@ typedef struct PROVIDER {
     CONDUCT Conduct;
     ULONG LateMs, Status;
     ULONG OnlyOp; /* misbehaves for this op only; 0: for all but the probe */
+    ULONG Nth;    /* misbehaves for the n-th request only, from 1, the probe included; 0: see OnlyOp */
     ULONG64 VolumeId;
     struct platter_volume_info Info;
     char Device[64];

@@ -360,6 +360,7 @@ VOID SimPnpForgetRoot(PSIM_DEVNODE Node);
 VOID SimPnpCompleteLater(PVOID Irp);
 VOID SimPnpTarget(PDEVICE_OBJECT Device);
 VOID SimInterfacesOff(PSIM_DEVNODE Node);
+VOID SimInterfacesStarted(PSIM_DEVNODE Node);
 VOID SimInterfacesStop(VOID);
 VOID SimMountStart(VOID);
 VOID SimMountStoreStart(VOID);

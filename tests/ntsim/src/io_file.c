@@ -77,6 +77,12 @@ VOID SimCheckOutput(PSIM_IRP Facts, PIRP Irp)
     if (NT_ERROR(Irp->IoStatus.Status))
         return;
     switch (at->MajorFunction) {
+    case IRP_MJ_QUERY_VOLUME_INFORMATION:
+        if (information > at->Parameters.QueryVolume.Length)
+            SimBug("QUERY_VOLUME_INFORMATION: Information %zu is over the length %u", (size_t)information,
+                   at->Parameters.QueryVolume.Length);
+        CheckPoison(Irp->AssociatedIrp.SystemBuffer, 0, information, "QUERY_VOLUME_INFORMATION");
+        break;
     case IRP_MJ_DEVICE_CONTROL:
     case IRP_MJ_INTERNAL_DEVICE_CONTROL:
         if (information > at->Parameters.DeviceIoControl.OutputBufferLength)
@@ -381,6 +387,11 @@ VOID SimFileIoFree(PSIM_IO Io)
     FreeIo(Io);
 }
 
+static BOOLEAN IsManagers(UCHAR major)
+{
+    return major == IRP_MJ_PNP || major == IRP_MJ_POWER || major == IRP_MJ_SYSTEM_CONTROL;
+}
+
 NTSTATUS SimKernelRequest(PDEVICE_OBJECT Device, PFILE_OBJECT File, const SIM_KERNEL_REQUEST *Request,
                           ULONG_PTR *Information)
 {
@@ -393,7 +404,19 @@ NTSTATUS SimKernelRequest(PDEVICE_OBJECT Device, PFILE_OBJECT File, const SIM_KE
     next->MinorFunction = Request->Minor;
     next->Flags = Request->StackFlags;
     irp->Flags = Request->IrpFlags;
-    if (Request->Major == IRP_MJ_DEVICE_CONTROL || Request->Major == IRP_MJ_INTERNAL_DEVICE_CONTROL) {
+    irp->Cancel = Request->Cancelled;
+    if (IsManagers(Request->Major)) {
+        irp->IoStatus.Status = STATUS_NOT_SUPPORTED; /* "IRP_MN_xxx" (WDK) */
+        irp->IoStatus.Information = Information ? *Information : 0;
+        if (Request->Stack)
+            next->Parameters = Request->Stack->Parameters;
+    } else if (Request->Major == IRP_MJ_QUERY_VOLUME_INFORMATION) {
+        next->Parameters.QueryVolume.Length = Request->OutBytes;
+        next->Parameters.QueryVolume.FsInformationClass = (FS_INFORMATION_CLASS)Request->Code;
+        Buffer(irp, NULL, 0, Request->OutBytes);
+        irp->UserBuffer = Request->Output;
+        SimIrp(irp)->OutBytes = Request->OutBytes;
+    } else if (Request->Major == IRP_MJ_DEVICE_CONTROL || Request->Major == IRP_MJ_INTERNAL_DEVICE_CONTROL) {
         next->Parameters.DeviceIoControl.IoControlCode = Request->Code;
         next->Parameters.DeviceIoControl.InputBufferLength = Request->Bytes;
         next->Parameters.DeviceIoControl.OutputBufferLength = Request->OutBytes;
@@ -405,7 +428,8 @@ NTSTATUS SimKernelRequest(PDEVICE_OBJECT Device, PFILE_OBJECT File, const SIM_KE
         next->Parameters.Read.Length = Request->Bytes;
         next->Parameters.Read.ByteOffset.QuadPart = (LONGLONG)Request->Offset;
         if (Request->Data && Request->Bytes) {
-            irp->MdlAddress = SimMdlCreate(Request->Data, Request->Bytes, Request->Major == IRP_MJ_WRITE);
+            irp->MdlAddress = SimMdlCreate(Request->Data, Request->LockedBytes ? Request->LockedBytes : Request->Bytes,
+                                           Request->Major == IRP_MJ_WRITE);
             io->CopyOut = Request->Major == IRP_MJ_READ;
         }
     }

@@ -200,6 +200,7 @@ static NTSTATUS Start(PSIM_DEVNODE node, PVOID context)
         return status;
     node->Started = TRUE;
     node->Removed = node->QueryRemoved = node->Stopped = FALSE;
+    SimInterfacesStarted(node);
     QueryCapabilities(node);
     {
         ULONG_PTR state = 0;

@@ -10,7 +10,7 @@ typedef struct _SIM_INTERFACE {
     GUID Class;
     char Link[260]; /* \??\... */
     PSIM_DEVNODE Node;
-    BOOLEAN Enabled;
+    BOOLEAN Enabled, Untold; /* Untold: enabled while the device has not started yet */
     struct _SIM_INTERFACE *Next;
 } SIM_INTERFACE;
 
@@ -85,10 +85,23 @@ static NTSTATUS Switch(SIM_INTERFACE *i, BOOLEAN enable)
         status = SimObDeleteLink(NULL, path);
     }
     if (NT_SUCCESS(status)) {
+        BOOLEAN untold = i->Untold;
         i->Enabled = enable;
-        Tell(i, enable);
+        /* "IoSetDeviceInterfaceState" (WDK): nobody hears of an arrival before START_DEVICE has completed. */
+        i->Untold = enable && !i->Node->Started;
+        if (!i->Untold && !untold)
+            Tell(i, enable);
     }
     return status;
+}
+
+VOID SimInterfacesStarted(PSIM_DEVNODE Node)
+{
+    for (SIM_INTERFACE *i = Interfaces; i; i = i->Next)
+        if (i->Node == Node && i->Untold) {
+            i->Untold = FALSE;
+            Tell(i, TRUE);
+        }
 }
 
 NTSTATUS NTAPI IoRegisterDeviceInterface(PDEVICE_OBJECT PhysicalDeviceObject, CONST GUID *InterfaceClassGuid,

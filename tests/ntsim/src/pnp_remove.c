@@ -46,11 +46,11 @@ VOID SimPnpRemoveNode(PSIM_DEVNODE Node)
     if (!Node->Parent) {
         if (pdo->AttachedDevice)
             SimBug("IRP_MN_REMOVE_DEVICE of %s left a device attached", Node->Path);
-        /* A removed bus has no children: their PDOs are its own to delete, now or when their last work is done. */
+        /* A removed bus has no children: their PDOs are its own to delete, now or when their last work is done. One
+         * that was surprise-removed gets its REMOVE yet, with the last handle. */
         for (PSIM_DEVNODE child = SimPnpFirst(); child; child = child->Next)
-            if (child->Parent == Node && Alive(child)) {
+            if (child->Parent == Node && Alive(child) && !child->RemovePending)
                 Forget(child);
-            }
     } else if (!Node->Missing && SimDevice(pdo)->Deleted) {
         SimBug("PDO of %s was deleted on IRP_MN_REMOVE_DEVICE although the bus still reports it", Node->Path);
     }
@@ -61,7 +61,8 @@ static NTSTATUS FinishMissing(PSIM_DEVNODE node, PVOID context)
     (void)context;
     if (!Alive(node) || !node->RemovePending)
         return STATUS_SUCCESS;
-    if (SimDevice(node->Pdo)->Opens && !Sim.Options.SurpriseRemovesAtOnce)
+    /* One that was not started hears no SURPRISE_REMOVAL, and its REMOVE at once. */
+    if (node->Surprised && SimDevice(node->Pdo)->Opens && !Sim.Options.SurpriseRemovesAtOnce)
         return STATUS_SUCCESS;
     node->RemovePending = FALSE;
     SimPnpRemoveNode(node);

@@ -64,26 +64,30 @@ static __attribute__((noreturn)) VOID Hopeless(const char *what)
     for (ULONG i = 0; i < Sim.ThreadCount && used + 1 < sizeof(text); i++) {
         PSIM_THREAD t = Sim.Threads[i];
         const char *why = t->WaitWhy ? t->WaitWhy : "nothing";
-        if (t->State != SimBlocked || (t->Service && (!strcmp(why, "work") || !strcmp(why, "PnP actions"))))
+        if (t->State != SimBlocked ||
+            (t->Service && (!strcmp(why, "work") || !strcmp(why, "PnP actions") || !strcmp(why, "DPCs"))))
             continue;
         used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s waits for %s", used ? ", " : "", t->Name, why);
     }
     SimBug("%s: %s", what, used ? text : "nobody waits");
 }
 
+static ULONG64 LastLife; /* when a thread ran that is not the timers' own */
+
 static PSIM_THREAD PickNext(void)
 {
-    ULONG64 begin = Sim.Now;
-
     for (;;) {
         PSIM_THREAD next = PickReady();
         ULONG64 time;
-        if (next)
+        if (next) {
+            if (!next->Service || strcmp(next->Name, "dpc") != 0)
+                LastLife = Sim.Now;
             return next;
+        }
         time = NextDeadline();
         if (!time)
             Hopeless("deadlock, no thread can ever run again");
-        if (time > begin + HOPELESS)
+        if (time > LastLife + HOPELESS)
             Hopeless("hang, nothing but timers has run for an hour");
         AdvanceTo(time);
     }
@@ -268,7 +272,7 @@ VOID SimSchedStart(VOID)
     Sim.Current = Sim.Main = main;
     Sim.Threads[0] = main;
     Sim.ThreadCount = 1;
-    Sim.Now = 0;
+    Sim.Now = LastLife = 0;
     Sim.Random = Sim.Options.Seed * 0x9E3779B97F4A7C15ULL + 0x1234567;
     Sim.SwitchMean = Sim.Options.Seed ? means[SimRandom(SIM_SIZE(means))] : 0;
     Sim.SwitchIn = 1;

@@ -126,9 +126,12 @@ typedef struct _SIM_KERNEL_REQUEST {
     ULONG64 Offset;
     void *Data;
     ULONG Bytes;
-    ULONG Code; /* of DEVICE_CONTROL, buffered */
+    ULONG LockedBytes; /* of the locked buffer, where a driver above has built it shorter than it says; 0: Bytes */
+    ULONG Code;        /* of DEVICE_CONTROL, buffered; of QUERY_VOLUME_INFORMATION the class */
     PVOID Output;
     ULONG OutBytes;
+    const IO_STACK_LOCATION *Stack; /* of PNP, POWER, SYSTEM_CONTROL: its Parameters; Information goes in and out */
+    BOOLEAN Cancelled;              /* IoCancelIrp came before the driver had it */
 } SIM_KERNEL_REQUEST;
 NTSTATUS SimKernelRequest(PDEVICE_OBJECT Device, PFILE_OBJECT File, const SIM_KERNEL_REQUEST *Request,
                           ULONG_PTR *Information);

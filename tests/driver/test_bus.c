@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* The bus: its relations, its children's names, and where it stands without a Mount Manager. */
+#include "rig.h"
+
+static PROVIDER P;
+
+/* The function device of the bus: other relations go down; children that a driver above has listed stay listed. */
+static void relations_of_the_bus(void **state)
+{
+    IO_STACK_LOCATION at = {.Parameters.QueryDeviceRelations.Type = EjectionRelations};
+    SIM_KERNEL_REQUEST request = {.Major = IRP_MJ_PNP, .Minor = IRP_MN_QUERY_DEVICE_RELATIONS, .Stack = &at};
+    PDEVICE_RELATIONS before, after;
+    ULONG_PTR answer = 0;
+    PDEVICE_OBJECT pdo;
+
+    (void)state;
+    RigStart(RigPnp);
+    ProviderStart(&P, Rig.User, MIB, 1);
+    ProviderMountDefault(&P);
+    pdo = SimDeviceByName(P.Device);
+    assert_status(STATUS_NOT_SUPPORTED, SimKernelRequest(SimPnpPdo(Rig.Bus), NULL, &request, &answer));
+    at.Parameters.QueryDeviceRelations.Type = BusRelations;
+    before = ExAllocatePoolWithTag(PagedPool, sizeof(*before), 'tseT');
+    before->Count = 1;
+    before->Objects[0] = SimDeviceByName(PLATTER_CONTROL_DEVICE_NAME); /* stands for somebody's child */
+    answer = (ULONG_PTR)before;
+    assert_status(STATUS_SUCCESS, SimKernelRequest(SimPnpPdo(Rig.Bus), NULL, &request, &answer));
+    after = (PDEVICE_RELATIONS)answer;
+    assert_ptr_not_equal(after, before);
+    assert_int_equal(after->Count, 2);
+    assert_ptr_equal(after->Objects[0], SimDeviceByName(PLATTER_CONTROL_DEVICE_NAME));
+    assert_ptr_equal(after->Objects[1], pdo);
+    ObDereferenceObject(pdo);
+    ExFreePoolWithTag(after, 0);
+    ProviderStop(&P);
+    RigStop();
+}
+
+/* A label of the mounter's is the device's description; without one it still has one. */
+static void a_drive_without_a_label(void **state)
+{
+    struct platter_volume_create_in shape = ShapeDefault(MIB);
+
+    (void)state;
+    memset(shape.label, 0, sizeof(shape.label));
+    RigStart(RigPnp);
+    ProviderStart(&P, Rig.User, MIB, 1);
+    assert_status(STATUS_SUCCESS, ProviderMount(&P, &shape));
+    assert_true(SimPnpText(SimPnpChild(Rig.Bus, 0), DeviceTextDescription)[0] != 0);
+    ProviderStop(&P);
+    RigStop();
+}
+
+/* Wine: the bus is there, the Mount Manager does not answer. The letter is a link, and goes and comes with the device. */
+static void the_bus_without_a_mount_manager(void **state)
+{
+    char veto[64], target[64];
+    PSIM_DEVNODE node;
+    UCHAR data[512];
+    HANDLE volume;
+
+    (void)state;
+    RigStart(RigPnpLink);
+    ProviderStart(&P, Rig.User, MIB, 1);
+    ProviderMountDefault(&P);
+    assert_int_equal(P.Info.route, PLATTER_ROUTE_LINK);
+    node = SimPnpChild(Rig.Bus, 0);
+    assert_true(SimPnpStarted(node));
+    for (int i = 0; i < 2; i++) {
+        assert_true(SimLinkTarget(Rig.Other, "\\??\\P:", target, sizeof(target)));
+        assert_string_equal(target, P.Device);
+        assert_status(STATUS_SUCCESS, SimOpen(Rig.User, "\\\\.\\P:", RW, &volume));
+        assert_status(STATUS_SUCCESS, SimRead(Rig.User, volume, 0, data, sizeof(data), NULL));
+        SimClose(Rig.User, volume);
+        assert_status(STATUS_SUCCESS, SimPnpQueryRemove(node, veto, sizeof(veto)));
+        SimSettle();
+        assert_false(SimLinkTarget(Rig.Other, "\\??\\P:", target, sizeof(target)));
+        assert_status(STATUS_SUCCESS, SimPnpSendStart(node));
+        SimSettle();
+    }
+    ProviderStop(&P);
+    assert_false(SimLinkTarget(Rig.Other, "\\??\\P:", target, sizeof(target)));
+    RigStop();
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(relations_of_the_bus),
+        RIG_TEST(a_drive_without_a_label),
+        RIG_TEST(the_bus_without_a_mount_manager),
+    };
+
+    if (RigArguments(argc, argv))
+        return 2;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
