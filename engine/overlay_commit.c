@@ -3,7 +3,6 @@
  * The end of an overlay: written into its image, or thrown away. Committing changes nothing in the overlay until all of
  * it is on the image's medium; then its file is removed. Stopped anywhere before that, it can be done again.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "copy/walk.h"
@@ -154,7 +153,7 @@ enum platter_result platter_overlay_commit(const char *path, const struct platte
     if (result)
         goto close_base;
     commit.overlay = (struct qcow2 *)opened.block;
-    commit.data = malloc(PLATTER_PIECE);
+    commit.data = platter_piece_alloc();
     if (!commit.data)
         result = platter_error_set(err, PLATTER_E_NO_MEMORY, path, PLATTER_NO_OFFSET, "out of memory");
     if (result == PLATTER_OK)
@@ -164,7 +163,7 @@ enum platter_result platter_overlay_commit(const char *path, const struct platte
     if (result == PLATTER_OK)
         result = platter_os_file_remove(file.os, err);
     *bytes = commit.done;
-    free(commit.data);
+    platter_piece_free(commit.data);
     platter_block_unref(opened.block);
 close_base:
     platter_detail_free(&unused);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads a whole disk and reports what cannot be read, each range once. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "copy/walk.h"
@@ -135,11 +134,11 @@ static enum platter_result read_disk(struct platter_block *disk, const char *pat
         .disk = disk, .finding = finding, .damage = damage, .context = context, .report = report, .path = path};
     enum platter_result result;
 
-    check.data = malloc(PLATTER_PIECE);
+    check.data = platter_piece_alloc();
     if (!check.data)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, path, PLATTER_NO_OFFSET, "out of memory");
     result = read_all(&check, progress, err);
-    free(check.data);
+    platter_piece_free(check.data);
     return result;
 }
 

@@ -16,11 +16,6 @@
 #define ZERO_BLOCK 4096u
 #define ZERO_RUN (32u * 1024u)
 #define WAIT_MS 100u
-/*
- * Pages of a file are copied to and from a buffer several times faster when both lie alike in their pages: malloc's begin
- * 16 bytes into one, and then each load waits for the store before it, whose address has the same low 12 bits.
- */
-#define PAGE 4096u
 
 struct job {
     struct platter_block *source;
@@ -80,7 +75,7 @@ static enum platter_result take_piece(struct job *job, struct platter_extent *pi
 static void work(void *context)
 {
     struct job *job = (struct job *)context;
-    uint8_t *data = platter_os_aligned_alloc(PAGE, PLATTER_PIECE);
+    uint8_t *data = platter_piece_alloc();
     struct platter_error error;
     enum platter_result result = PLATTER_OK;
 
@@ -109,7 +104,7 @@ static void work(void *context)
     job->running--;
     platter_cond_signal(&job->changed);
     platter_mutex_unlock(&job->lock);
-    platter_os_aligned_free(data);
+    platter_piece_free(data);
 }
 
 /* Runs the threads to their end; this one only tells how far they are. */

@@ -8,6 +8,10 @@
 /* What one transfer moves: long enough for the medium, short enough to cancel, and a multiple of every cluster. */
 #define PLATTER_PIECE (1u << 20)
 
+/* Room for one piece, where pages of a file are copied fast; NULL without memory, which is fine for free. */
+uint8_t *platter_piece_alloc(void);
+void platter_piece_free(uint8_t *piece);
+
 struct platter_walk {
     struct platter_block *block;
     uint64_t at, end;
