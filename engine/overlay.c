@@ -51,8 +51,6 @@ static char *name_of_base(const char *overlay, const char *base)
 
     free(one);
     free(other);
-    if (platter_reference_is_url(base))
-        return strdup(base);
     /* QEMU takes what stands before a colon for a protocol. */
     return together && !strchr(bare, ':') ? strdup(bare) : platter_os_full_path(base);
 }
@@ -63,8 +61,7 @@ static char *name_of_base(const char *overlay, const char *base)
  */
 static char *name_for_reading(const char *base)
 {
-    char *whole = platter_reference_is_url(base) ? strdup(base) : platter_os_full_path(base), *text = NULL,
-         *name = NULL;
+    char *whole = platter_os_full_path(base), *text = NULL, *name = NULL;
     json_t *object =
         whole ? json_pack("{s:{s:s, s:s, s:b}}", "file", "driver", "file", "filename", whole, "read-only", 1) : NULL;
 
@@ -87,7 +84,9 @@ static enum platter_result create(const char *path, const struct platter_image_i
 {
     struct platter_qcow2_new wanted = {.size = base->virtual_size,
                                        .backing_format = platter_qcow2_qemu_format(base->format)};
-    char *name = wanted.backing_format ? name_of_base(path, base->path) : name_for_reading(base->path);
+    char *name = platter_reference_is_url(base->path) ? strdup(base->path)
+                 : wanted.backing_format              ? name_of_base(path, base->path)
+                                                      : name_for_reading(base->path);
     struct platter_temp temp;
     enum platter_result result;
 

@@ -359,23 +359,6 @@ enum platter_result platter_os_file_map(struct platter_os_file *file, uint64_t o
     return PLATTER_OK;
 }
 
-size_t platter_os_folder_length(const char *path)
-{
-    const char *last = strrchr(path, '/');
-
-    return last ? (size_t)(last - path) + 1 : 0;
-}
-
-bool platter_os_is_absolute(const char *path)
-{
-    return path[0] == '/';
-}
-
-bool platter_os_paths_name_servers(void)
-{
-    return false;
-}
-
 bool platter_os_same_file(const char *a, const char *b)
 {
     struct stat one, other;

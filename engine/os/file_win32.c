@@ -373,28 +373,6 @@ enum platter_result platter_os_file_map(struct platter_os_file *file, uint64_t o
     return PLATTER_OK;
 }
 
-size_t platter_os_folder_length(const char *path)
-{
-    size_t length = strlen(path);
-
-    while (length && !strchr("/\\:", path[length - 1]))
-        length--;
-    return length;
-}
-
-bool platter_os_is_absolute(const char *path)
-{
-    /* "C:x" counts from a folder of its own that is not ours, so it is none of the child's neighbours either. */
-    bool drive = ((path[0] | 0x20) >= 'a' && (path[0] | 0x20) <= 'z') && path[1] == ':';
-
-    return drive || path[0] == '\\' || path[0] == '/';
-}
-
-bool platter_os_paths_name_servers(void)
-{
-    return true;
-}
-
 static bool identify(const char *path, BY_HANDLE_FILE_INFORMATION *info)
 {
     WCHAR *wide = platter_os_wide_path(path);

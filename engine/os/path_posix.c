@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
+
 char *platter_os_full_path(const char *path)
 {
     return realpath(path, NULL);
@@ -28,4 +30,21 @@ char *platter_os_temp_folder(void)
         return folder;
     }
     return NULL;
+}
+
+size_t platter_os_folder_length(const char *path)
+{
+    const char *last = strrchr(path, '/');
+
+    return last ? (size_t)(last - path) + 1 : 0;
+}
+
+bool platter_os_is_absolute(const char *path)
+{
+    return path[0] == '/';
+}
+
+bool platter_os_paths_name_servers(void)
+{
+    return false;
 }

@@ -2,8 +2,10 @@
 #include "path.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <windows.h>
 
+#include "file.h"
 #include "path_win32.h"
 
 static char *narrow(const WCHAR *wide)
@@ -37,4 +39,26 @@ char *platter_os_temp_folder(void)
     DWORD length = GetTempPathW(MAX_PATH + 1, folder);
 
     return length && length <= MAX_PATH ? narrow(folder) : NULL;
+}
+
+size_t platter_os_folder_length(const char *path)
+{
+    size_t length = strlen(path);
+
+    while (length && !strchr("/\\:", path[length - 1]))
+        length--;
+    return length;
+}
+
+bool platter_os_is_absolute(const char *path)
+{
+    /* "C:x" counts from a folder of its own that is not ours, so it is none of the child's neighbours either. */
+    bool drive = ((path[0] | 0x20) >= 'a' && (path[0] | 0x20) <= 'z') && path[1] == ':';
+
+    return drive || path[0] == '\\' || path[0] == '/';
+}
+
+bool platter_os_paths_name_servers(void)
+{
+    return true;
 }

@@ -280,6 +280,23 @@ check "and shows it" qemu-img compare -q -f raw -F raw "$uri" disk.raw
 check "and is written to" qemu-io -f raw "$uri" -c "write -P 8 64k 64k" -c "read -P 8 64k 64k"
 stop
 
+# ---- Of an image at a server
+for image in disk.raw "$backup"; do
+    rm -f far.qcow2
+    serve "$image" --read-only
+    at_server=$uri
+    first=$server
+    check "$image at a server: an overlay" serve "$at_server" --overlay=far.qcow2
+    check "$image at a server: is written to" qemu-io -f raw "$uri" -c "write -P 8 64k 64k" -c flush
+    stop
+    check "$image at a server: gone on with" serve "$at_server" --overlay=far.qcow2
+    check "$image at a server: has what was written" qemu-io -f raw "$uri" -c "read -P 8 64k 64k"
+    stop
+    check "$image at a server: qemu-img check" qemu-img check -q far.qcow2
+    server=$first
+    stop
+done
+
 # ---- What is refused
 rm -f o.qcow2
 qemu-img create -q -f qcow2 -b disk.vdi -F vdi o.qcow2

@@ -98,6 +98,21 @@ printf '# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\ncrea
     '\\evil.invalid\share\x.raw' >"$work/child.vmdk"
 refuses "an extent of another machine" 4 "another machine" platter info "$(w child.vmdk)"
 
+# A parent is still found beside its child, and looked for nowhere else.
+mkdir "$work/away"
+truncate -s 1M "$work/parent.raw"
+make_vhd() { python3 tests/images/vhd_images.py "$1" "$2" "$work/parent.raw" "${@:3}" >"$work/make.log" 2>&1; }
+for kind in vhd vhdx; do
+    key=W2ku
+    [ $kind = vhd ] || key=absolute_win32_path
+    make_vhd $kind "$work/parent.$kind"
+    make_vhd $kind "$work/child.$kind" parent="$work/parent.$kind" base="$work/parent.raw" \
+        names="$key:\\\\evil.invalid\\share\\parent.$kind"
+    cp "$work/child.$kind" "$work/away/child.$kind"
+    check "$kind: a parent of another machine that lies beside the child" platter info "$(w "child.$kind")"
+    refuses "$kind: one that does not" 4 "another machine" platter info "$(w "away/child.$kind")"
+done
+
 sample=$(ls ../shared/data/mrimgx/*.mrimgx.xz 2>/dev/null | head -n 1)
 if [ -z "$sample" ]; then
     skip "the vendor's image" "../shared/data/mrimgx is not there"
