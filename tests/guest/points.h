@@ -17,7 +17,7 @@ int points_no_service(void);
 /* Ends the processes that run `program`, or waits for their end. */
 int points_kill(const wchar_t *program);
 int points_ended(const wchar_t *program);
-/* Another logon session: lists the folder `what` in it (`how` "dir"), or runs the command line `what` in it ("run"). */
-int points_as(const wchar_t *user, const wchar_t *password, const wchar_t *how, wchar_t *what);
+/* As another user, in a logon session of his own: lists the folder, then runs the command line. */
+int points_as(const wchar_t *user, const wchar_t *password, const wchar_t *folder, wchar_t *command);
 
 #endif

@@ -70,7 +70,7 @@ static int run_as(HANDLE token, wchar_t *command)
     return (int)status;
 }
 
-int points_as(const wchar_t *user, const wchar_t *password, const wchar_t *how, wchar_t *what)
+int points_as(const wchar_t *user, const wchar_t *password, const wchar_t *folder, wchar_t *command)
 {
     HANDLE token;
     int status;
@@ -78,15 +78,14 @@ int points_as(const wchar_t *user, const wchar_t *password, const wchar_t *how, 
     if (!LogonUserW(user, L".", password, LOGON32_LOGON_INTERACTIVE, LOGON32_PROVIDER_DEFAULT, &token))
         return fail("LogonUser");
     print_session(token);
-    (void)fflush(stdout);
-    if (wcscmp(how, L"run") == 0) {
-        status = run_as(token, what);
-    } else if (!ImpersonateLoggedOnUser(token)) {
-        status = fail("ImpersonateLoggedOnUser");
-    } else {
-        status = list(what);
+    if (ImpersonateLoggedOnUser(token)) {
+        status = list(folder);
         RevertToSelf();
+    } else {
+        status = fail("ImpersonateLoggedOnUser");
     }
+    if (run_as(token, command) != 0)
+        status = 1;
     CloseHandle(token);
     return status;
 }

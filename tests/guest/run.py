@@ -99,7 +99,8 @@ def fill(disk, build, folder, images, plan):
     for name in os.listdir(files):
         disk.put_tree(os.path.join(files, name), "t/f/")
     scratch = os.path.join(folder, "text")
-    disk.put_text("".join(f"{step.name}\t{step.seconds}\t{step.line()}\n" for step in plan), "t/steps.txt", scratch)
+    disk.put_text("".join(f"{step.name}\t{step.seconds}\t{step.line()}\n" for step in plan if not step.of), "t/steps.txt", scratch)
+    disk.put_text(steps.USER_COMMANDS, "t/user.cmd", scratch)
     disk.put_text(r"C:\t\rig.exe C:\t\steps.txt C:\t\results.txt C:\t\out" + "\n", "rig.cmd", scratch)
 
 
@@ -152,8 +153,8 @@ def output_of(folder, name):
 def judge_steps(tap, plan, results, folder):
     broken = []
     for step in plan:
-        outcome, milliseconds = results.get(step.name, (None, 0))
-        output = output_of(folder, step.name)
+        outcome, milliseconds = results.get(step.of or step.name, (None, 0))
+        output = output_of(folder, step.of or step.name)
         unable = step.cannot and outcome is not None and re.search(step.cannot[0], output)
         wrong = step.judge(outcome, output)
         if not wrong and step.same_as and output != output_of(folder, step.same_as):
