@@ -54,24 +54,27 @@ static enum platter_result find_format(const char *name, const struct platter_fo
                              "images of format \"%.64s\" cannot be made; these can: %s", name, names);
 }
 
-/* *chosen: the word of the list that is meant, by its own pointer. */
-static enum platter_result choose(const struct platter_format *format, const char *what, const char *const *list,
-                                  const char *name, const char **chosen, struct platter_error *err)
+/* *chosen: the one that is meant, by the maker's own pointer. */
+static enum platter_result choose_subformat(const struct platter_format *format, const char *name, const char **chosen,
+                                            struct platter_error *err)
 {
+    const char *const *list = format->maker->subformats;
     char names[160];
     size_t used = 0;
 
     for (size_t i = 0; list && list[i] && used < sizeof(names); i++) {
         *chosen = list[i];
-        if (same_word(name, list[i]))
+        if (!name || same_word(name, list[i]))
             return PLATTER_OK;
         used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", list[i]);
     }
+    if (!name)
+        return PLATTER_OK;
     if (used == 0)
-        return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "%s images have no %s to choose",
-                                 format->name, what);
+        return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "%s images have no subformat to choose",
+                                 format->name);
     return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
-                             "%s images have no %s \"%.64s\"; there is: %s", format->name, what, name, names);
+                             "%s images have no subformat \"%.64s\"; there is: %s", format->name, name, names);
 }
 
 static enum platter_result choose_size(const char *path, const struct platter_convert_options *options,
@@ -147,10 +150,7 @@ enum platter_result platter_writer_start(const char *path, const struct platter_
 
     if (result)
         return result;
-    if (options->subformat)
-        result = choose(format, "subformat", format->maker->subformats, options->subformat, &wanted.subformat, err);
-    else if (format->maker->subformats)
-        wanted.subformat = format->maker->subformats[0];
+    result = choose_subformat(format, options->subformat, &wanted.subformat, err);
     if (result || (result = choose_size(path, options, source, &wanted, err)) ||
         (result = check_limits(path, format, &wanted, err)))
         return result;

@@ -45,7 +45,6 @@ struct platter_new_image {
     uint32_t physical_sector_size; /* bytes; 0: not known */
     uint32_t block_size;           /* bytes: of a block, cluster, grain */
     const char *subformat;         /* one of the maker's, by its pointer; NULL when there is only one kind */
-    const char *compression;       /* the same */
 };
 
 /* What new images of a format can be, and how one is made. */

@@ -8,7 +8,6 @@
 
 #define USUAL_BITS 16u
 #define EXTENSION_BACKING_FORMAT 0xe2792acau
-#define COMPRESSION_ZSTD 1u
 #define DISK_MOST (1ull << 60) /* less than clusters of 2 MiB can reach, and no sum of offsets overflows */
 
 /* Header, refcount table, refcount blocks and L1 table, in this order. */
@@ -62,10 +61,8 @@ static enum platter_result fill_header(uint8_t *header, const struct platter_qco
     platter_put_be64(header + 40, (1 + layout->reftable + layout->refblocks) * layout->cluster);
     platter_put_be64(header + 48, layout->cluster);
     platter_put_be32(header + 56, (uint32_t)layout->reftable);
-    platter_put_be64(header + 72, wanted->zstd ? QCOW2_COMPRESSION_TYPE : 0);
     platter_put_be32(header + 96, 4);
     platter_put_be32(header + 100, QCOW2_HEADER_V3 + 8);
-    header[QCOW2_HEADER_V3] = wanted->zstd ? COMPRESSION_ZSTD : 0;
     if (format) {
         platter_put_be32(header + at, EXTENSION_BACKING_FORMAT);
         platter_put_be32(header + at + 4, (uint32_t)format);
@@ -118,7 +115,6 @@ static enum platter_result qcow2_create(struct platter_os_file *file, const char
     struct platter_qcow2_new new_image = {
         .size = wanted->size,
         .cluster_bits = (uint32_t)__builtin_ctz(wanted->block_size),
-        .zstd = wanted->compression && strcmp(wanted->compression, "zstd") == 0,
     };
 
     return platter_qcow2_create(file, path, &new_image, err);

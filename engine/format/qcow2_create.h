@@ -9,7 +9,6 @@ struct platter_qcow2_new {
     const char *backing_name;   /* as it is to stand in the image; NULL: none */
     const char *backing_format; /* NULL: not said, which leaves the next reader guessing */
     uint32_t cluster_bits;      /* a cluster has 1 << cluster_bits bytes; 0: 64 KiB */
-    bool zstd;                  /* what is compressed is compressed with zstd; else with zlib */
 };
 
 /* Fills an empty file with an empty image. `path` is for messages. */
