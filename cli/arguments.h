@@ -5,7 +5,7 @@
 
 #include <platter/engine.h>
 
-#define CLI_MAX_OPTIONS 16 /* of one command, those of all commands included */
+#define CLI_MAX_OPTIONS 24 /* of one command, those of all commands included */
 #define CLI_MAX_OPERANDS 2
 
 struct cli_reply;

@@ -317,7 +317,7 @@ static enum platter_result dismount_all(struct platter_transport *transport, str
     enum platter_result result = cli_control_list(transport, &volumes, &count, err);
 
     for (size_t i = 0; i < count && result == PLATTER_OK; i++) {
-        result = cli_dismount(transport, &volumes[i], true, err);
+        result = cli_dismount(transport, &volumes[i], true, NULL, err);
         if (result == PLATTER_E_NOT_FOUND) /* it went with another one of its provider */
             result = PLATTER_OK;
     }

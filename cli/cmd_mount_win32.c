@@ -17,6 +17,9 @@
 const struct cli_option cli_mount_options[] = {
     {"letter", "X[,Y...]", "drive letters, in the order of the partitions; the system chooses for those that are left"},
     {"no-letter", NULL, "make the drives without letters"},
+    {"folder", "DIR",
+     "put the drive into this empty folder of an NTFS drive, and give it no letter; for administrators"},
+    {"remember", NULL, "give the image the letter it had when it was mounted with --remember before"},
     {"partition", "N[,N...]|all",
      "these partitions, by their numbers in 'platter info'; otherwise those that hold a file system"},
     {"read-only", NULL, "refuse writes; the image is not changed in any way"},
@@ -65,6 +68,8 @@ static void print_report(const char *image, const json_t *report)
                   filesystem[0] ? filesystem : "without a known file system", cli_printable(label));
         if (letter[0])
             cli_print(CLI_OUT, "%s (letter by: %s)\n", letter, cli_route_text(route_of(text_of(volume, "route"))));
+        else if (text_of(report, "folder")[0])
+            cli_print(CLI_OUT, "in the folder %s\n", text_of(report, "folder"));
         else
             cli_print(CLI_OUT, "volume %lld, without a letter, as \\\\?\\GLOBALROOT%s\n",
                       (long long)json_integer_value(json_object_get(volume, "id")), text_of(volume, "device"));
@@ -93,6 +98,8 @@ static void tell(const char *image, struct cli_reply *reply, json_t *report)
     }
     if (text_of(report, "notice")[0])
         cli_warn(text_of(report, "notice"));
+    if (text_of(report, "not_remembered_reason")[0])
+        cli_warn(text_of(report, "not_remembered_reason"));
     if (reply->json) {
         if (report != reply->root)
             (void)json_object_update(reply->root, report);
@@ -153,6 +160,8 @@ static enum platter_result mount_behind(const struct cli_arguments *arguments, c
 
         if (!value)
             continue;
+        if (strcmp(option->name, "folder") == 0)
+            value = mount->folder; /* the whole path, as below */
         if (strcmp(option->name, "overlay") == 0 && value[0]) {
             add_overlay(&line, value);
             continue;

@@ -4,6 +4,8 @@
 #include "console.h"
 #include "control_win32.h"
 #include "dismount_win32.h"
+#include "folder_win32.h"
+#include "wide_win32.h"
 
 #include <windows.h>
 #include <stdio.h>
@@ -64,7 +66,7 @@ static enum platter_result wait_for_provider(struct unmounting *unmounting, cons
 }
 
 static enum platter_result take_away(struct unmounting *unmounting, const struct platter_volume_info *info,
-                                     struct platter_error *err)
+                                     struct cli_holders *holders, struct platter_error *err)
 {
     HANDLE process;
     enum platter_result result;
@@ -78,7 +80,7 @@ static enum platter_result take_away(struct unmounting *unmounting, const struct
     }
     /* Opened before: afterwards the number may be another's. */
     process = OpenProcess(SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION, FALSE, info->owner_process_id);
-    result = cli_dismount(unmounting->transport, info, unmounting->force, err);
+    result = cli_dismount(unmounting->transport, info, unmounting->force, holders, err);
     if (result == PLATTER_OK)
         result = wait_for_provider(unmounting, info, process, err);
     if (process)
@@ -98,7 +100,8 @@ static void take_one_of_many(struct unmounting *unmounting, const struct platter
 {
     struct platter_error err = {.offset = PLATTER_NO_OFFSET};
     char name[32];
-    enum platter_result result = take_away(unmounting, info, &err);
+    struct cli_holders holders = {0};
+    enum platter_result result = take_away(unmounting, info, &holders, &err);
 
     volume_name(info, name, sizeof(name));
     /* Its provider had a second volume, and was ended with the first. */
@@ -113,6 +116,8 @@ static void take_one_of_many(struct unmounting *unmounting, const struct platter
         cli_json_text(object, "letter", info->letter ? name : NULL);
         if (result != PLATTER_OK)
             cli_error_json(object, &err, hint_for(result, unmounting->force));
+        if (result == PLATTER_E_BUSY)
+            cli_holders_json(object, &holders);
     } else if (result == PLATTER_OK) {
         cli_print(CLI_OUT, "%s is unmounted\n", name);
     }
@@ -127,9 +132,18 @@ static enum platter_result find(const char *text, const struct platter_volume_in
     char *end = NULL;
     unsigned long long id = letter ? 0 : strtoull(text, &end, 10);
 
+    if (!letter && strpbrk(text, "\\/")) {
+        char folder[CLI_FOLDER_TEXT];
+
+        cli_whole_path(text, folder, sizeof(folder));
+        return cli_folder_find(folder, volumes, count, found, err);
+    }
     if (!letter && (*end || end == text || *text == '-' || *text == '+'))
-        return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
-                                 "'%.64s' is neither a drive letter nor a number of 'platter list'", text);
+        return platter_error_set(
+            err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
+            "'%.64s' is no drive letter, no folder (with a backslash in its path) and no number of "
+            "'platter list'",
+            text);
     for (*found = 0; *found < count; (*found)++) {
         if (letter ? volumes[*found].letter == (uint32_t)letter : volumes[*found].volume_id == id)
             return PLATTER_OK;
@@ -146,13 +160,16 @@ static enum platter_result unmount_one(struct unmounting *unmounting, const char
 {
     size_t found = 0;
     char name[32];
+    struct cli_holders holders = {0};
     enum platter_result result = find(text, volumes, count, &found, err);
 
     if (result == PLATTER_E_NOT_FOUND)
         unmounting->reply->hint = "'platter list' shows what is there";
     if (result != PLATTER_OK)
         return result;
-    result = take_away(unmounting, &volumes[found], err);
+    result = take_away(unmounting, &volumes[found], &holders, err);
+    if (result == PLATTER_E_BUSY && unmounting->reply->json)
+        cli_holders_json(unmounting->reply->root, &holders);
     unmounting->reply->hint = result == PLATTER_OK ? NULL : hint_for(result, unmounting->force);
     if (result != PLATTER_OK)
         return result;
@@ -168,6 +185,17 @@ static enum platter_result unmount_one(struct unmounting *unmounting, const char
     return PLATTER_OK;
 }
 
+/* A folder that leads to a drive whose process was killed; needs no driver. */
+static bool swept(const char *text)
+{
+    char folder[CLI_FOLDER_TEXT];
+
+    if (cli_letter(text) || !strpbrk(text, "\\/"))
+        return false;
+    cli_whole_path(text, folder, sizeof(folder));
+    return cli_folder_sweep(folder);
+}
+
 enum platter_result cli_unmount(const struct cli_arguments *arguments, struct cli_reply *reply,
                                 struct platter_error *err)
 {
@@ -178,9 +206,17 @@ enum platter_result cli_unmount(const struct cli_arguments *arguments, struct cl
     enum platter_result result;
 
     if (all == (arguments->operand_count == 1))
-        return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "%s",
-                                 all ? "a drive and '--all' exclude each other"
-                                     : "say which drive: its letter, its number in 'platter list', or '--all'");
+        return platter_error_set(
+            err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET, "%s",
+            all ? "a drive and '--all' exclude each other"
+                : "say which drive: its letter, its folder, its number in 'platter list', or '--all'");
+    if (!all && swept(arguments->operands[0])) {
+        if (reply->json)
+            cli_json_text(reply->root, "swept_folder", arguments->operands[0]);
+        else
+            cli_print(CLI_OUT, "%s led to a drive that is gone, and is a folder again\n", arguments->operands[0]);
+        return PLATTER_OK;
+    }
     result = cli_control_open(&unmounting.transport, NULL, err);
     if (result != PLATTER_OK)
         return result;

@@ -13,9 +13,11 @@ const struct cli_command cli_commands[] = {
      "  platter mount disk.vhd\n  platter mount disk.img --partition 2 --letter X --read-only\n"
      "  platter mount disk.img --partition 1,3 --letter X,Y\n",
      cli_mount},
-    {"unmount", "X:|ID|--all", 0, 1, "take drives away",
+    {"unmount", "X:|DIR|ID|--all", 0, 1, "take drives away",
      "Flushes the file system, takes the drive away and waits until its image is closed. A drive is named by its "
-     "letter or by the number that 'platter list' shows. One that is in use stays, unless --force is given.",
+     "letter, its folder or the number that 'platter list' shows. One that is in use stays, and who uses it is told, "
+     "unless "
+     "--force is given.",
      cli_unmount_options, "  platter unmount X:\n  platter unmount --all\n", cli_unmount},
     {"list", "", 0, 0, "show the drives that there are",
      "Shows the drives of all users, and of those that you may unmount the images they come from.", no_options,

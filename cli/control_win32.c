@@ -256,6 +256,7 @@ void cli_volume_json(json_t *object, const struct platter_volume_info *info)
     cli_json_number(object, "partition", info->partition_number);
     cli_json_number(object, "partition_offset", info->partition_offset);
     cli_json_bool(object, "read_only", (info->flags & PLATTER_VOLUME_READ_ONLY) != 0);
+    cli_json_bool(object, "remembered", (info->flags & PLATTER_VOLUME_STABLE_ID) != 0);
     cli_json_text(object, "route", cli_route_name(info->route));
     cli_json_text(object, "state", cli_state_name(info->state));
     cli_json_text(object, "device", cli_narrow_field(info->device_name, PLATTER_DEVICE_NAME_CHARS, text, sizeof(text)));

@@ -4,10 +4,12 @@
 #include <windows.h>
 #include <winioctl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bounded_win32.h"
 #include "console.h"
+#include "holders_win32.h"
 
 #define PATIENCE_MS 5000u /* for others to let go */
 #define FORCED_PATIENCE_MS 2000u
@@ -65,20 +67,48 @@ static enum platter_result release_file_system(void *context, struct platter_err
     return PLATTER_OK;
 }
 
-static enum platter_result in_use(const struct platter_volume_info *info, struct platter_error *err)
+static bool is_gone(struct platter_transport *transport, uint64_t id)
 {
-    char letter[4], name[32];
+    uint64_t until = cli_monotonic_ms() + PATIENCE_MS;
+    bool there = true;
+
+    while (there && cli_monotonic_ms() < until) {
+        struct platter_volume_info *volumes = NULL;
+        size_t count = 0;
+
+        if (cli_control_list(transport, &volumes, &count, NULL) != PLATTER_OK)
+            return false;
+        there = false;
+        for (size_t i = 0; i < count; i++)
+            there |= volumes[i].volume_id == id;
+        free(volumes);
+        if (there)
+            Sleep(RETRY_MS);
+    }
+    return !there;
+}
+
+/* Nobody let go. Says who; on a device of Plug and Play its manager is asked, which knows of drivers and services too. */
+static enum platter_result in_use(struct platter_transport *transport, const struct platter_volume_info *info,
+                                  struct cli_holders *holders, struct platter_error *err)
+{
+    char letter[4], name[32], who[CLI_HOLDERS_TEXT];
 
     if (info->letter)
         (void)snprintf(name, sizeof(name), "%s", cli_letter_text(info->letter, letter));
     else
         (void)snprintf(name, sizeof(name), "volume %llu", (unsigned long long)info->volume_id);
-    return platter_error_set(err, PLATTER_E_BUSY, NULL, PLATTER_NO_OFFSET,
-                             "%s is in use: some program has a file, a folder or the drive itself open", name);
+    if (!holders)
+        return platter_error_set(err, PLATTER_E_BUSY, NULL, PLATTER_NO_OFFSET, "%s is in use", name);
+    if (info->route == PLATTER_ROUTE_PNP && cli_holders_eject(info, holders) && is_gone(transport, info->volume_id))
+        return PLATTER_OK;
+    cli_holders_find(transport, info, holders);
+    return platter_error_set(err, PLATTER_E_BUSY, NULL, PLATTER_NO_OFFSET, "%s is in use: %s", name,
+                             cli_holders_text(holders, who));
 }
 
 enum platter_result cli_dismount(struct platter_transport *transport, const struct platter_volume_info *info,
-                                 bool force, struct platter_error *err)
+                                 bool force, struct cli_holders *holders, struct platter_error *err)
 {
     uint64_t until = cli_monotonic_ms() + (force ? FORCED_PATIENCE_MS : PATIENCE_MS);
     struct file_system volume = {.letter = info->letter};
@@ -99,7 +129,7 @@ enum platter_result cli_dismount(struct platter_transport *transport, const stru
                 return volume.gone && result == PLATTER_E_NOT_FOUND ? PLATTER_OK : result;
         }
         if (last)
-            return in_use(info, err);
+            return in_use(transport, info, holders, err);
         Sleep(RETRY_MS);
     }
 }

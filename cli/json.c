@@ -75,6 +75,16 @@ json_t *cli_json_element(json_t *array)
     return incomplete ? NULL : value;
 }
 
+void cli_json_append(json_t *array, const char *text)
+{
+    char *repaired = cli_utf8_repair(text);
+    json_t *value = kept(repaired ? json_string(repaired) : NULL);
+
+    if (!array || json_array_append_new(array, value) != 0)
+        incomplete = true;
+    free(repaired);
+}
+
 char *cli_json_dump(const json_t *root)
 {
     char *text = incomplete || !root ? NULL : json_dumps(root, JSON_INDENT(2));

@@ -20,6 +20,7 @@ void cli_json_null(json_t *object, const char *key);
 json_t *cli_json_object(json_t *object, const char *key);
 json_t *cli_json_array(json_t *object, const char *key);
 json_t *cli_json_element(json_t *array); /* a new object at the end */
+void cli_json_append(json_t *array, const char *text);
 
 /* The whole text, with a newline at the end; NULL when anything above, or this, ran out of memory. To be freed. */
 char *cli_json_dump(const json_t *root);

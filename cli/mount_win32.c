@@ -9,46 +9,32 @@
 #include "../engine/source/source.h"
 #include "control_win32.h"
 #include "dismount_win32.h"
+#include "folder_win32.h"
 #include "image.h"
+#include "names_win32.h"
+#include "policy_win32.h"
+#include "provide_win32.h"
 #include "text.h"
 #include "wide_win32.h"
-
-#define DISC_SECTOR 2048u /* bytes; what CDFS and UDFS want of a CD-ROM device */
 
 /* ---- Options ------------------------------------------------------------------------------------------------------- */
 
 static enum platter_result check_letter(char letter, struct platter_error *err)
 {
-    const wchar_t name[] = {(wchar_t)letter, L':', L'\0'};
-    wchar_t target[512];
-    char *holder;
+    char *holder = cli_letter_holder(letter);
 
-    /* Returns several texts; the first is the one in force. */
-    if (QueryDosDeviceW(name, target, sizeof(target) / sizeof(target[0])) == 0)
+    if (!holder)
         return PLATTER_OK;
-    holder = cli_narrow(target);
-    (void)platter_error_set(err, PLATTER_E_BUSY, NULL, PLATTER_NO_OFFSET, "drive letter %c: is taken by %s", letter,
-                            holder ? holder : "another drive");
+    (void)platter_error_set(err, PLATTER_E_BUSY, NULL, PLATTER_NO_OFFSET, "drive letter %c: is taken by %.400s", letter,
+                            holder);
     free(holder);
     return PLATTER_E_BUSY;
-}
-
-static void whole_path(const char *path, char *buffer, size_t size)
-{
-    /* A URI is whole as it is. */
-    wchar_t *wide = platter_source_is_remote(path) ? NULL : cli_wide(path), whole[32768 / sizeof(wchar_t)];
-    DWORD length = wide ? GetFullPathNameW(wide, sizeof(whole) / sizeof(whole[0]), whole, NULL) : 0;
-    char *narrow = length > 0 && length < sizeof(whole) / sizeof(whole[0]) ? cli_narrow(whole) : NULL;
-
-    (void)snprintf(buffer, size, "%s", narrow ? narrow : path);
-    free(narrow);
-    free(wide);
 }
 
 enum platter_result cli_mount_options_read(const struct cli_arguments *arguments, struct cli_mount *mount,
                                            struct platter_error *err)
 {
-    const char *letters = cli_option_value(arguments, "letter");
+    const char *letters = cli_option_value(arguments, "letter"), *folder = cli_option_value(arguments, "folder");
     enum platter_result result = cli_choice_parse(cli_option_value(arguments, "partition"), &mount->choice, err);
 
     mount->arguments = arguments;
@@ -60,17 +46,30 @@ enum platter_result cli_mount_options_read(const struct cli_arguments *arguments
     if (letters && cli_option_given(arguments, "no-letter"))
         return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
                                  "'--letter' and '--no-letter' exclude each other");
+    if (folder && (letters || cli_option_given(arguments, "no-letter")))
+        return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
+                                 "a drive in a folder has no letter: '--folder' and '--%s' exclude each other",
+                                 letters ? "letter" : "no-letter");
+    mount->remember = cli_option_given(arguments, "remember");
+    if (folder) {
+        cli_whole_path(folder, mount->folder, sizeof(mount->folder));
+        result = cli_folder_check(mount->folder, err);
+    }
     for (size_t i = 0; i < mount->letter_count && result == PLATTER_OK; i++)
         result = check_letter(mount->letters[i], err);
-    whole_path(arguments->operands[0], mount->image_path, sizeof(mount->image_path));
+    /* A URI is whole as it is. */
+    if (platter_source_is_remote(arguments->operands[0]))
+        (void)snprintf(mount->image_path, sizeof(mount->image_path), "%s", arguments->operands[0]);
+    else
+        cli_whole_path(arguments->operands[0], mount->image_path, sizeof(mount->image_path));
     return result;
 }
 
 /* ---- The image ----------------------------------------------------------------------------------------------------- */
 
-static bool is_disc(const struct platter_partition *partition)
+bool cli_is_disc(const struct platter_partition *partition)
 {
-    return partition->length % DISC_SECTOR == 0 && partition->offset % DISC_SECTOR == 0 &&
+    return partition->length % CLI_DISC_SECTOR == 0 && partition->offset % CLI_DISC_SECTOR == 0 &&
            (strcmp(partition->filesystem, "iso9660") == 0 || strcmp(partition->filesystem, "udf") == 0);
 }
 
@@ -89,20 +88,22 @@ static bool all_discs(const struct cli_mount *mount, const size_t chosen[CLI_MAX
     size_t discs = 0;
 
     for (size_t i = 0; i < mount->count; i++)
-        discs += is_disc(&mount->table->partitions[chosen[i]]);
+        discs += cli_is_disc(&mount->table->partitions[chosen[i]]);
     /* A disc with a partition table as well (bootable both ways) has each of them in one sector size only. */
     return discs == mount->count;
 }
 
-/* What is wrong is to be told before an overlay's file is made. */
-static enum platter_result check_overlay(struct cli_mount *mount, struct platter_error *err)
+/* What is wrong, or forbidden, is to be told before an overlay's file is made. */
+static enum platter_result check_image(struct cli_mount *mount, bool overlay, struct platter_error *err)
 {
     size_t chosen[CLI_MAX_CHOSEN];
     enum platter_result result = cli_image_open(mount->arguments, 0, &mount->image, err);
 
     if (result == PLATTER_OK)
+        result = cli_policy_format(platter_image_info(mount->image)->format, mount->arguments->operands[0], err);
+    if (result == PLATTER_OK && overlay)
         result = read_table(mount, chosen, err);
-    if (result == PLATTER_OK && all_discs(mount, chosen))
+    if (result == PLATTER_OK && overlay && all_discs(mount, chosen))
         result = platter_error_set(err, PLATTER_E_USAGE, mount->arguments->operands[0], PLATTER_NO_OFFSET,
                                    "holds a disc's file system, which is never written to: '--overlay' is of no use");
     platter_partitions_free(mount->table);
@@ -114,10 +115,11 @@ static enum platter_result check_overlay(struct cli_mount *mount, struct platter
 
 static enum platter_result open_image(struct cli_mount *mount, struct platter_error *err)
 {
+    bool overlay = cli_option_given(mount->arguments, "overlay") && !mount->read_only;
     enum platter_result result = PLATTER_OK;
 
-    if (cli_option_given(mount->arguments, "overlay") && !mount->read_only)
-        result = check_overlay(mount, err);
+    if (overlay || cli_policy_has_formats())
+        result = check_image(mount, overlay, err);
     if (result != PLATTER_OK)
         return result;
     /* Out of the system's cache: the drive has one of its own, and two that wait for each other hang the machine. */
@@ -131,7 +133,7 @@ static enum platter_result open_image(struct cli_mount *mount, struct platter_er
 /* ISO 9660 and UDF are mounted by Windows on CD-ROM devices only, and those have sectors of their own size. */
 static enum platter_result open_disc(struct cli_mount *mount, struct platter_error *err)
 {
-    const struct platter_open_options options = {.sector_size = DISC_SECTOR,
+    const struct platter_open_options options = {.sector_size = CLI_DISC_SECTOR,
                                                  .format = cli_option_value(mount->arguments, "format")};
 
     platter_image_close(mount->image);
@@ -166,86 +168,40 @@ static enum platter_result open_volumes(struct cli_mount *mount, struct platter_
     return result;
 }
 
-/* ---- Volumes ------------------------------------------------------------------------------------------------------- */
+/* ---- Drives -------------------------------------------------------------------------------------------------------- */
 
-static void describe(const struct cli_mount *mount, size_t index, struct platter_volume_create_in *create)
+static enum platter_result announce_all(struct cli_mount *mount, struct cli_reporter *reporter,
+                                        struct platter_error *err)
 {
-    const struct platter_partition *partition = mount->volumes[index].partition;
-    char label[256];
+    enum platter_result result = PLATTER_OK;
 
-    create->flags = (mount->read_only ? PLATTER_VOLUME_READ_ONLY : 0u) |
-                    (cli_option_given(mount->arguments, "no-letter") ? PLATTER_VOLUME_NO_LETTER : 0u) |
-                    (mount->table->style == PLATTER_TABLE_NONE ? PLATTER_VOLUME_WHOLE_DISK : 0u);
-    if (is_disc(partition) && platter_block_sector_size(mount->volumes[index].block) == DISC_SECTOR)
-        create->flags |= PLATTER_VOLUME_CDROM;
-    create->letter = index < mount->letter_count ? (uint32_t)mount->letters[index] : 0;
-    create->partition_offset = partition->offset;
-    create->partition_number = partition->number;
-    if (mount->table->style == PLATTER_TABLE_MBR) {
-        create->partition_style = PLATTER_STYLE_MBR;
-        create->mbr_type = partition->mbr_type;
-        create->mbr_boot_indicator = partition->bootable;
-        create->mbr_signature = mount->table->mbr_signature;
-    } else if (mount->table->style == PLATTER_TABLE_GPT) {
-        create->partition_style = PLATTER_STYLE_GPT;
-        memcpy(create->gpt_type, partition->gpt_type, sizeof(create->gpt_type));
-        memcpy(create->gpt_partition_id, partition->gpt_id, sizeof(create->gpt_partition_id));
-        memcpy(create->gpt_disk_id, mount->table->gpt_disk_id, sizeof(create->gpt_disk_id));
-        create->gpt_attributes = partition->gpt_attributes;
-        memcpy(create->gpt_name, partition->gpt_name, sizeof(create->gpt_name));
+    for (size_t i = 0; i < mount->count && result == PLATTER_OK; i++) {
+        result = cli_provide_announce(mount, i, err);
+        if (result == PLATTER_OK && !cli_reporter_alive(reporter))
+            result =
+                platter_error_set(err, PLATTER_E_CANCELLED, NULL, PLATTER_NO_OFFSET, "nobody waits for the drives");
     }
-    if (partition->label[0])
-        (void)snprintf(label, sizeof(label), "%s", partition->label);
-    else if (partition->number > 0)
-        (void)snprintf(label, sizeof(label), "%.200s partition %u", cli_base_name(mount->image_path),
-                       (unsigned)partition->number);
-    else
-        (void)snprintf(label, sizeof(label), "%.200s", cli_base_name(mount->image_path));
-    cli_wide_field(label, create->label, PLATTER_LABEL_CHARS);
-    cli_image_name_put(mount->image_path, platter_image_info(mount->image)->overlay, create->image_name);
-    /* unique_id stays zero: the provider makes a fresh one. */
-}
-
-static enum platter_result create_provider(struct cli_mount *mount, struct platter_error *err)
-{
-    struct platter_provider_volume *volumes = calloc(mount->count, sizeof(*volumes));
-    struct platter_transport *transport = NULL;
-    struct platter_hello_out hello = {0};
-    enum platter_result result;
-
-    if (!volumes)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
-    for (size_t i = 0; i < mount->count; i++) {
-        volumes[i].block = mount->volumes[i].block;
-        describe(mount, i, &volumes[i].create);
-    }
-    result = platter_transport_driver_open(&transport, &hello, err);
-    mount->policy = hello.policy;
-    if (result == PLATTER_OK) {
-        result = platter_provider_create(transport, volumes, mount->count, NULL, &mount->provider, err);
-        if (result != PLATTER_OK)
-            platter_transport_close(transport);
-    }
-    free(volumes);
     return result;
 }
 
 enum platter_result cli_mount_start(struct cli_mount *mount, struct cli_reporter *reporter, struct platter_error *err)
 {
-    enum platter_result result = open_volumes(mount, err);
+    enum platter_result result = cli_provide_ask(mount, err);
 
     if (result == PLATTER_OK)
-        result = create_provider(mount, err);
-    for (size_t i = 0; i < mount->count && result == PLATTER_OK; i++) {
-        result = platter_provider_announce(mount->provider, i, &mount->volumes[i].info, err);
-        mount->volumes[i].announced = result == PLATTER_OK;
-        if (result == PLATTER_E_EXISTS) /* the letter was taken since we looked */
-            result = err->result = PLATTER_E_BUSY;
-        if (result == PLATTER_OK && !cli_reporter_alive(reporter))
-            result =
-                platter_error_set(err, PLATTER_E_CANCELLED, NULL, PLATTER_NO_OFFSET, "nobody waits for the drives");
-    }
-    if (result != PLATTER_OK) {
+        result = open_volumes(mount, err);
+    if (result == PLATTER_OK && mount->folder[0] && mount->count != 1)
+        result = platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
+                                   "'--folder' is for one drive, and there are %u; '--partition' says which",
+                                   (unsigned)mount->count);
+    if (result == PLATTER_OK)
+        result = cli_provide_create(mount, err);
+    if (result == PLATTER_OK)
+        result = announce_all(mount, reporter, err);
+    if (result == PLATTER_OK && mount->folder[0])
+        result = cli_folder_mount(mount->folder, &mount->volumes[0].info, err);
+    /* Where a call is still inside the driver, all is left to the end of the process. */
+    if (result != PLATTER_OK && !mount->stuck) {
         cli_mount_dismount(mount);
         (void)cli_mount_end(mount, NULL);
     }
@@ -262,6 +218,9 @@ void cli_mount_json(json_t *root, const struct cli_mount *mount)
     cli_json_text(root, "read_only_reason", mount->writing.why[0] ? mount->writing.why : NULL);
     cli_json_text(root, "notice", mount->writing.notice[0] ? mount->writing.notice : NULL);
     cli_overlay_json(root, platter_image_info(mount->image)->overlay);
+    cli_json_bool(root, "remembered", mount->remember);
+    cli_json_text(root, "not_remembered_reason", mount->forgetful[0] ? mount->forgetful : NULL);
+    cli_json_text(root, "folder", mount->folder[0] ? mount->folder : NULL);
     cli_json_number(root, "process_id", GetCurrentProcessId());
     array = cli_json_array(root, "volumes");
     for (size_t i = 0; i < mount->count; i++) {
@@ -293,12 +252,14 @@ void cli_mount_dismount(struct cli_mount *mount)
     if (cli_control_open(&transport, NULL, NULL) == PLATTER_OK) {
         for (size_t i = 0; i < mount->count; i++) {
             if (mount->volumes[i].announced)
-                (void)cli_dismount(transport, &mount->volumes[i].info, true, NULL);
+                (void)cli_dismount(transport, &mount->volumes[i].info, true, NULL, NULL);
         }
     }
     cli_control_close(transport);
     /* What could not be taken away in order goes with the provider's handle. */
     platter_provider_stop(mount->provider);
+    if (mount->folder[0])
+        cli_folder_unmount(mount->folder);
 done:
     ReleaseSRWLockExclusive(&mount->ending);
 }
@@ -308,6 +269,9 @@ enum platter_result cli_mount_end(struct cli_mount *mount, struct platter_error 
     enum platter_result result;
 
     AcquireSRWLockExclusive(&mount->ending);
+    /* Also when the drive went by itself, ejected elsewhere. */
+    if (mount->folder[0] && mount->provider)
+        cli_folder_unmount(mount->folder);
     result = platter_provider_free(mount->provider, err);
     mount->provider = NULL;
     ReleaseSRWLockExclusive(&mount->ending);

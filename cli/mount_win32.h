@@ -5,12 +5,15 @@
 
 #include "arguments.h"
 #include "choose.h"
+#include "folder_win32.h"
 #include "overlay.h"
 #include "spawn_win32.h"
 
 #include <platter/provider.h>
 
 #include <windows.h>
+
+#define CLI_DISC_SECTOR 2048u /* bytes; what CDFS and UDFS want of a CD-ROM device */
 
 struct cli_mount_volume {
     const struct platter_partition *partition;
@@ -32,9 +35,17 @@ struct cli_mount {
     size_t count;
     struct cli_mount_volume volumes[CLI_MAX_CHOSEN];
     struct platter_provider *provider;
-    uint32_t policy; /* enum platter_policy, as the driver said it */
+    char folder[CLI_FOLDER_TEXT]; /* whole path of the folder the drive is to be in; "": none */
+    bool remember;                /* its letter is to come back the next time */
+    char forgetful[200];          /* it will not, though it was asked for; else "" */
+    bool stuck;                   /* a call to the driver has not come back */
+    uint32_t routes;              /* PLATTER_ROUTE_BITs that this machine offers */
+    uint32_t policy;              /* enum platter_policy, as the driver said it */
     SRWLOCK ending; /* held by who takes the drives away, so that nobody frees the provider under his hands */
 };
+
+/* Holds a file system that Windows mounts on CD-ROM devices only. */
+bool cli_is_disc(const struct platter_partition *partition);
 
 /* Reads the options into *mount, which starts as {0}: what is wrong with them is told before anything is begun. */
 enum platter_result cli_mount_options_read(const struct cli_arguments *arguments, struct cli_mount *mount,

@@ -2,6 +2,7 @@
 #include "wide_win32.h"
 
 #include <windows.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,17 @@ char *cli_narrow(const wchar_t *text)
     if (narrow)
         WideCharToMultiByte(CP_UTF8, 0, text, -1, narrow, bytes, NULL, NULL);
     return narrow;
+}
+
+void cli_whole_path(const char *path, char *buffer, size_t size)
+{
+    wchar_t *wide = cli_wide(path), whole[32768 / sizeof(wchar_t)];
+    DWORD length = wide ? GetFullPathNameW(wide, sizeof(whole) / sizeof(whole[0]), whole, NULL) : 0;
+    char *narrow = length > 0 && length < sizeof(whole) / sizeof(whole[0]) ? cli_narrow(whole) : NULL;
+
+    (void)snprintf(buffer, size, "%s", narrow ? narrow : path);
+    free(narrow);
+    free(wide);
 }
 
 void cli_wide_field(const char *text, uint16_t *field, size_t units)

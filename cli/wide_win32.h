@@ -9,6 +9,8 @@
 
 wchar_t *cli_wide(const char *text);   /* NULL without memory; to be freed */
 char *cli_narrow(const wchar_t *text); /* NULL without memory; to be freed */
+/* The path from its drive on; as it is where it has none, or is too long. Always terminated. */
+void cli_whole_path(const char *path, char *buffer, size_t size);
 /* Into a field of `units` UTF-16 units, always terminated, cut between characters. */
 void cli_wide_field(const char *text, uint16_t *field, size_t units);
 /* A field of at most `units` units into UTF-8; always terminated. Returns buffer. */
