@@ -139,7 +139,7 @@ struct platter_volume_create_in {
 
 struct platter_volume_create_out {
     uint64_t volume_id;                              /* never 0, never used twice while the driver is loaded */
-    uint16_t device_name[PLATTER_DEVICE_NAME_CHARS]; /* \Device\PlatterVolume{n}, or {n}-{m} by the explicit way; NUL-terminated */
+    uint16_t device_name[PLATTER_DEVICE_NAME_CHARS]; /* \Device\PlatterVolume{n} or ...{n}-{m}, NUL-terminated */
 };
 
 /* ---- VOLUME_START: probe read through this handle's TRANSACT, then announce; pends until it is done ------------- */
