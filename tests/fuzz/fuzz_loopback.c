@@ -5,6 +5,7 @@
  * input's length, and the input. What would wait is told not to: TRANSACT gets PLATTER_TRANSACT_NO_WAIT, START is only
  * made here.
  */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,7 @@ static void await_probe(struct platter_transport *handle)
         struct platter_volume_info info;
     } out;
     do {
+        sched_yield(); /* to the thread that is to queue it */
         if (platter_transport_control(handle, PLATTER_IOCTL_VOLUME_LIST, &in, sizeof(in), &out, sizeof(out), NULL,
                                       NULL) != PLATTER_OK)
             abort();
