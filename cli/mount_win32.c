@@ -118,6 +118,8 @@ static enum platter_result open_image(struct cli_mount *mount, struct platter_er
     bool overlay = cli_option_given(mount->arguments, "overlay") && !mount->read_only;
     enum platter_result result = PLATTER_OK;
 
+    if (mount->forbidden[0] && cli_option_given(mount->arguments, "overlay"))
+        return platter_error_set(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET, "%s", mount->forbidden);
     if (overlay || cli_policy_has_formats())
         result = check_image(mount, overlay, err);
     if (result != PLATTER_OK)
@@ -127,6 +129,8 @@ static enum platter_result open_image(struct cli_mount *mount, struct platter_er
                                   &mount->writing, err);
     if (mount->writing.why[0])
         mount->read_only = true;
+    else
+        memcpy(mount->writing.why, mount->forbidden, sizeof(mount->forbidden));
     return result;
 }
 

@@ -37,6 +37,7 @@ struct cli_mount {
     struct platter_provider *provider;
     char folder[CLI_FOLDER_TEXT]; /* whole path of the folder the drive is to be in; "": none */
     bool remember;                /* its letter is to come back the next time */
+    char forbidden[200];          /* the policy that lets this user only read; else "" */
     char forgetful[200];          /* it will not, though it was asked for; else "" */
     bool stuck;                   /* a call to the driver has not come back */
     uint32_t routes;              /* PLATTER_ROUTE_BITs that this machine offers */

@@ -118,7 +118,7 @@ enum platter_result cli_provide_ask(struct cli_mount *mount, struct platter_erro
     cli_control_close(transport);
     mount->policy = hello.policy;
     mount->routes = hello.routes;
-    return cli_policy_mount(mount->policy, &mount->read_only, mount->writing.why, sizeof(mount->writing.why), err);
+    return cli_policy_mount(mount->policy, &mount->read_only, mount->forbidden, sizeof(mount->forbidden), err);
 }
 
 /* ---- Making them ------------------------------------------------------------------------------------------------------- */
