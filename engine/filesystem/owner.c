@@ -112,7 +112,8 @@ static void tell_rest(struct platter_owner_search *search, uint64_t start, uint6
 {
     size_t next = 0;
 
-    qsort(search->told, search->told_count, sizeof(*search->told), by_offset);
+    if (search->told_count)
+        qsort(search->told, search->told_count, sizeof(*search->told), by_offset);
     for (size_t i = first_behind(search, start); i < search->count && search->ranges[i].offset < end; i++) {
         uint64_t at = search->ranges[i].offset > start ? search->ranges[i].offset : start;
         uint64_t to = search->ranges[i].offset + search->ranges[i].length;
