@@ -22,9 +22,9 @@ exit /b 2
 
 :prepare
 net session >nul 2>&1
-if errorlevel 1 echo Open the prompt with "Run as administrator".& exit /b 1
+if errorlevel 1 (echo Open the prompt with "Run as administrator".& exit /b 1)
 powershell -NoProfile -Command "$c = New-SelfSignedCertificate -Type CodeSigningCert -Subject 'CN=Platter test' -CertStoreLocation Cert:\LocalMachine\My; Export-Certificate -Cert $c -FilePath platter-test.cer | Out-Null"
-if errorlevel 1 echo The test certificate could not be made.& exit /b 1
+if errorlevel 1 (echo The test certificate could not be made.& exit /b 1)
 certutil -f -addstore Root platter-test.cer || exit /b 1
 certutil -f -addstore TrustedPublisher platter-test.cer || exit /b 1
 signtool sign /sm /s My /n "Platter test" /fd sha256 platter.sys || exit /b 1
@@ -43,12 +43,13 @@ echo Restart Windows.
 exit /b 0
 
 :run
-if "%~2"=="" echo usage: windows-check run IMAGE [LETTER]& exit /b 2
-if not exist "%~2" echo There is no file %~2& exit /b 2
+if "%~2"=="" (echo usage: windows-check run IMAGE [LETTER]& exit /b 2)
+if not exist "%~2" (echo There is no file %~2& exit /b 2)
 set image=%~f2
 set letter=%~3
 if "%letter%"=="" set letter=P
-for %%f in (platter.exe platter.sys platter.inf points.exe) do if not exist %%f echo %%f is not beside this file.& exit /b 2
+for %%f in (platter.exe platter.sys platter.inf points.exe) do call :need %%f
+if not %failed%==0 exit /b 2
 if exist "%results%" rmdir /s /q "%results%"
 mkdir "%results%"
 ver >"%results%\machine.txt"
@@ -98,6 +99,12 @@ echo %passed% passed, %failed% failed. Look at %results%: verifier-after.txt cou
 echo bugchecks.txt must hold no event of today, minidumps are in %SystemRoot%\Minidump.
 if %failed%==0 exit /b 0
 exit /b 1
+
+:need
+if exist %1 exit /b 0
+echo %1 is not beside this file.
+set failed=1
+exit /b 0
 
 :cycle
 call :step cycle-%1-mount 0 platter mount "%image%" --letter %letter%
