@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes a new image as any other is written: made empty, opened, and filled in place. Its tables reach the file in
- * the order that keeps an image whole at each moment, which costs a few flushes that nobody would need here, and saves
- * writing every format twice.
+ * Writes a new image as any other is written: made empty, opened, and filled in place, which saves writing every format
+ * twice. That its tables reach the medium in order matters to nobody before it has a name, so only the end flushes.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -15,7 +15,7 @@ struct file_block {
     struct platter_block base;
     struct platter_os_file *file;
     uint32_t alignment;
-    bool borrowed; /* somebody else closes the file */
+    bool borrowed; /* somebody else flushes and closes the file */
     /* Held from the read to the write of a block of which only a part is changed. */
     struct platter_mutex edges;
 };
@@ -150,7 +150,9 @@ static enum platter_result file_write(struct platter_block *base, const void *bu
 
 static enum platter_result file_flush(struct platter_block *base, struct platter_error *err)
 {
-    return platter_os_file_flush(((struct file_block *)base)->file, err);
+    struct file_block *block = (struct file_block *)base;
+
+    return block->borrowed ? PLATTER_OK : platter_os_file_flush(block->file, err);
 }
 
 static enum platter_result file_discard(struct platter_block *base, uint64_t offset, uint64_t length,
