@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The body of md5_lanes.c, compiled once for each instruction set: LANES_FUNCTION names the function, LANES_TARGET is
- * its attribute. RFC 1321 is the source of all constants.
+ * its attribute, LANES_SETS how many sets it works on in turn. RFC 1321 is the source of all constants.
  */
-static LANES_TARGET void LANES_FUNCTION(const uint8_t *const message[PLATTER_MD5_LANES], size_t length,
-                                        uint8_t md5[PLATTER_MD5_LANES][16])
+static LANES_TARGET void LANES_FUNCTION(const uint8_t *const *message, size_t length, uint8_t (*md5)[16])
 {
     /* What follows the message: a set bit, zeros, its length in bits. */
     uint8_t padding[64] = {0x80};
-    lanes a0 = {0}, b0 = {0}, c0 = {0}, d0 = {0};
+    lanes sum[LANES_SETS][4];
 
-    a0 += 0x67452301u;
-    b0 += 0xefcdab89u;
-    c0 += 0x98badcfeu;
-    d0 += 0x10325476u;
+    for (unsigned set = 0; set < LANES_SETS; set++) {
+        sum[set][0] = (lanes){0} + 0x67452301u;
+        sum[set][1] = (lanes){0} + 0xefcdab89u;
+        sum[set][2] = (lanes){0} + 0x98badcfeu;
+        sum[set][3] = (lanes){0} + 0x10325476u;
+    }
     platter_put_le64(padding + 56, (uint64_t)length * 8);
     for (size_t at = 0; at <= length; at += 64) {
-        lanes a = a0, b = b0, c = c0, d = d0, word[16];
+        lanes *one = sum[0], *two = sum[LANES_SETS - 1], word[LANES_SETS][16];
+        lanes a0 = one[0], b0 = one[1], c0 = one[2], d0 = one[3], a1 = two[0], b1 = two[1], c1 = two[2], d1 = two[3];
 
-        for (unsigned half = 0; half < 2; half++) {
+        for (unsigned part = 0; part < 2 * LANES_SETS; part++) {
+            unsigned set = part / 2, half = part % 2;
             lanes row[8], pair[8];
 
-            for (unsigned lane = 0; lane < PLATTER_MD5_LANES; lane++)
-                memcpy(&row[lane], (at < length ? message[lane] + at : padding) + 32 * half, 32);
+            for (unsigned lane = 0; lane < SET_LANES; lane++)
+                memcpy(&row[lane], (at < length ? message[SET_LANES * set + lane] + at : padding) + 32 * half, 32);
             /* Rows, each eight words of one message, become words of eight messages. */
             for (unsigned i = 0; i < 8; i += 4) {
                 lanes low0 = LOW_WORDS(row[i], row[i + 1]), high0 = HIGH_WORDS(row[i], row[i + 1]);
@@ -34,8 +37,8 @@ static LANES_TARGET void LANES_FUNCTION(const uint8_t *const message[PLATTER_MD5
                 pair[i + 3] = HIGH_PAIRS(high0, high1);
             }
             for (unsigned i = 0; i < 4; i++) {
-                word[8 * half + i] = __builtin_shufflevector(pair[i], pair[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-                word[8 * half + i + 4] = __builtin_shufflevector(pair[i], pair[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+                word[set][8 * half + i] = __builtin_shufflevector(pair[i], pair[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+                word[set][8 * half + i + 4] = __builtin_shufflevector(pair[i], pair[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
             }
         }
         STEP(CHOOSE, a, b, c, d, 0, 7, 0xd76aa478u);
@@ -102,15 +105,19 @@ static LANES_TARGET void LANES_FUNCTION(const uint8_t *const message[PLATTER_MD5
         STEP(MIX, d, a, b, c, 11, 10, 0xbd3af235u);
         STEP(MIX, c, d, a, b, 2, 15, 0x2ad7d2bbu);
         STEP(MIX, b, c, d, a, 9, 21, 0xeb86d391u);
-        a0 += a;
-        b0 += b;
-        c0 += c;
-        d0 += d;
+        one[0] += a0;
+        one[1] += b0;
+        one[2] += c0;
+        one[3] += d0;
+        if (LANES_SETS > 1) {
+            two[0] += a1;
+            two[1] += b1;
+            two[2] += c1;
+            two[3] += d1;
+        }
     }
-    for (unsigned lane = 0; lane < PLATTER_MD5_LANES; lane++) {
-        platter_put_le32(md5[lane], a0[lane]);
-        platter_put_le32(md5[lane] + 4, b0[lane]);
-        platter_put_le32(md5[lane] + 8, c0[lane]);
-        platter_put_le32(md5[lane] + 12, d0[lane]);
+    for (unsigned lane = 0; lane < SET_LANES * LANES_SETS; lane++) {
+        for (unsigned i = 0; i < 4; i++)
+            platter_put_le32(md5[lane] + 4 * i, sum[lane / SET_LANES][i][lane % SET_LANES]);
     }
 }

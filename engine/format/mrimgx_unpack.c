@@ -137,7 +137,7 @@ static void digest(const struct mrimgx_region *region, const uint8_t *out, const
         alike = alike && unpacked[i < count ? i : 0] == region->block_size;
     }
     if (alike) {
-        platter_md5_lanes(lanes, region->block_size, md5);
+        platter_md5_lanes_first(lanes, count, region->block_size, md5);
         return;
     }
     for (uint32_t i = 0; i < count; i++)
