@@ -62,7 +62,7 @@ check "whose image then gets another letter" eval 'platter mount "$(w copy.img)"
     [ "$(listed "len({v[\"letter\"] for v in j[\"volumes\"]} - {None})")" = 3 ]'
 check "unmount --all again" platter unmount --all
 check "mount --no-letter" platter mount "$(w disk.img)" --no-letter --read-only
-check "has none" [ "$(listed 'j["volumes"][0]["letter"], j["volumes"][0]["route"]')" = "(None, 'link')" ]
+check "has none" [ "$(listed 'j["volumes"][0]["letter"], j["volumes"][0]["route"]')" = "(None, 'none')" ]
 check "unmount by number" platter unmount "$(listed 'j["volumes"][0]["id"]')"
 
 # Folders. Wine's Mount Manager knows no volumes of others, so only refusals can be seen here.

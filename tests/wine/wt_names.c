@@ -31,13 +31,13 @@ static UNICODE_STRING counted(wchar_t *text)
     return string;
 }
 
-static HANDLE make_directory(wchar_t *path, SECURITY_DESCRIPTOR *security)
+static HANDLE make_directory(wchar_t *path)
 {
     UNICODE_STRING name = counted(path);
     OBJECT_ATTRIBUTES attributes;
     HANDLE directory = NULL;
 
-    InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE, NULL, security);
+    InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE, NULL, NULL);
     NTSTATUS status = create_directory(&directory, ALL_ACCESS, &attributes);
     wt_ok(status == 0, "%ls is made (%08lx)", path, (unsigned long)status);
     return directory;
@@ -59,7 +59,7 @@ int wmain(int argc, wchar_t **argv)
     look_up("NtCreateDirectoryObject", &create_directory);
     look_up("NtCreateSymbolicLinkObject", &create_link);
     letter[0] = argv[2][0];
-    HANDLE open = make_directory(open_path, NULL);
+    HANDLE open = make_directory(open_path);
     UNICODE_STRING name = counted(letter), target = counted(argv[3]);
     InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE, open, NULL);
     NTSTATUS status = create_link(&link, ALL_ACCESS, &attributes, &target);
@@ -67,7 +67,9 @@ int wmain(int argc, wchar_t **argv)
     InitializeSecurityDescriptor(&nobody, SECURITY_DESCRIPTOR_REVISION);
     InitializeAcl(&list, sizeof list, ACL_REVISION);
     SetSecurityDescriptorDacl(&nobody, TRUE, &list, FALSE); /* an empty list lets nobody in */
-    HANDLE closed = make_directory(closed_path, &nobody);
+    HANDLE closed = make_directory(closed_path);
+    wt_ok(SetKernelObjectSecurity(closed, DACL_SECURITY_INFORMATION, &nobody),
+          "nobody may look into the second (error %lu)", GetLastError());
     HANDLE flag = CreateFileW(argv[1], GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, 0, NULL);
     if (flag == INVALID_HANDLE_VALUE)
         wt_bail("cannot create %ls: error %lu", argv[1], GetLastError());
