@@ -72,7 +72,8 @@ static enum platter_result open_disk(struct image_writer *writer, const char *pa
     struct platter_detail_list details = {0};
     struct platter_opened opened = {.variant = "", .details = &details};
     struct platter_block *file;
-    enum platter_result result = platter_file_over(writer->temp.file, path, PLATTER_OPEN_WRITABLE, &file, err);
+    enum platter_result result =
+        platter_file_over(writer->temp.file, path, PLATTER_OPEN_WRITABLE | PLATTER_FILE_UNFLUSHED, &file, err);
 
     if (result)
         return result;

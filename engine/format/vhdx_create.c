@@ -99,7 +99,7 @@ static enum platter_result vhdx_create(struct platter_os_file *file, const char 
     if (meta.block_size == 0)
         meta.block_size = (wanted->size > SMALL_DISK ? 32 : 8) * VHDX_MIB;
     if (result == PLATTER_OK)
-        result = platter_file_over(file, path, PLATTER_OPEN_WRITABLE, &block, err);
+        result = platter_file_over(file, path, PLATTER_OPEN_WRITABLE | PLATTER_FILE_UNFLUSHED, &block, err);
     if (result)
         return result;
     result = fill(block, &meta, fixed, err);

@@ -15,7 +15,8 @@ struct file_block {
     struct platter_block base;
     struct platter_os_file *file;
     uint32_t alignment;
-    bool borrowed; /* somebody else flushes and closes the file */
+    bool borrowed;  /* somebody else closes the file */
+    bool unflushed; /* and flushes it, once */
     /* Held from the read to the write of a block of which only a part is changed. */
     struct platter_mutex edges;
 };
@@ -152,7 +153,7 @@ static enum platter_result file_flush(struct platter_block *base, struct platter
 {
     struct file_block *block = (struct file_block *)base;
 
-    return block->borrowed ? PLATTER_OK : platter_os_file_flush(block->file, err);
+    return block->unflushed ? PLATTER_OK : platter_os_file_flush(block->file, err);
 }
 
 static enum platter_result file_discard(struct platter_block *base, uint64_t offset, uint64_t length,
@@ -225,6 +226,7 @@ static enum platter_result make_block(struct platter_os_file *file, const char *
         return platter_error_set(err, PLATTER_E_NO_MEMORY, path, PLATTER_NO_OFFSET, "out of memory");
     made->file = file;
     made->borrowed = borrowed;
+    made->unflushed = flags & PLATTER_FILE_UNFLUSHED;
     made->alignment = platter_os_file_alignment(file);
     result = platter_os_file_size(file, &size, err);
     if (result)

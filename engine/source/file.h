@@ -9,10 +9,10 @@
 enum platter_result platter_file_open(const char *path, uint32_t flags, struct platter_block **block,
                                       struct platter_error *err);
 
-/*
- * The same over a file that is open already, and open for writing if `flags` says so. It is borrowed: who lends it flushes
- * it, and a flush of the block does nothing. So the order of writes is not kept by it; for files that nobody knows yet.
- */
+/* Beside enum platter_open_flag: a flush does nothing, as for a file that has no name yet who made it flushes at the end. */
+#define PLATTER_FILE_UNFLUSHED (1u << 31)
+
+/* The same over a file that is open already; it is borrowed, and open for writing if `flags` says so. */
 enum platter_result platter_file_over(struct platter_os_file *file, const char *path, uint32_t flags,
                                       struct platter_block **block, struct platter_error *err);
 
