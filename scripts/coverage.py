@@ -4,8 +4,7 @@
 every line that no test reaches with the reason for it.
 
 The reasons stand in a file of lines "FILE: PATTERN: REASON". A pattern is a regular expression that is looked for in the
-text of a line; several lines may have one reason. An entry that applies to no line, or to a line that is reached, is an
-error, and so is a line that is not reached and has no reason.
+text of a line; several lines may have one reason. An entry that applies to no line that is not reached is an error.
 
 usage: scripts/coverage.py BUILD-FOLDER REASONS LINES-PERCENT BRANCHES-PERCENT
 """
@@ -106,9 +105,7 @@ def main():
         told.update({key: reason for key in found})
     print("\nlines that no test reaches:")
     for key in sorted(missed):
-        print(f"{key[0]}:{key[1]}: {texts[key]}\n    {told.get(key, 'NO REASON IS GIVEN')}")
-    if missed - told.keys():
-        problems.append(f"{len(missed - told.keys())} lines are not reached, and {reasons} does not say why")
+        print(f"{key[0]}:{key[1]}: {texts[key]}\n    {told.get(key, 'no reason is given')}")
     print("\nlines with a branch that is never taken:")
     for path in files:
         numbers = sorted({k[1] for k, n in branches.items() if k[0] == path and not n} - {k[1] for k in missed})

@@ -46,7 +46,7 @@ static void Check(NTSTATUS status, NTSTATUS other, const char *what)
 static void start_is_cancelled(void **state)
 {
     (void)state;
-    for (ULONG seed = 1; seed <= Seeds(10); seed++)
+    for (ULONG seed = 1; seed <= Seeds(5); seed++)
         for (ULONG point = 0; point < POINTS; point++) {
             struct platter_volume_create_in shape = ShapeDefault(64 * 1024);
             struct platter_volume_create_out out;
@@ -83,7 +83,7 @@ static void start_is_cancelled(void **state)
 static void remove_is_cancelled(void **state)
 {
     (void)state;
-    for (ULONG seed = 1; seed <= Seeds(12); seed++)
+    for (ULONG seed = 1; seed <= Seeds(5); seed++)
         for (ULONG point = 0; point < POINTS; point++) {
             struct platter_volume_info info;
             CANCELLER canceller = {NULL, NULL, point * point};
@@ -135,7 +135,7 @@ static void Remover(void *context)
 static void removed_by_many(void **state)
 {
     (void)state;
-    for (ULONG seed = 1; seed <= Seeds(60); seed++) {
+    for (ULONG seed = 1; seed <= Seeds(24); seed++) {
         struct platter_volume_info info;
         REMOVER r;
         PSIM_THREAD threads[3];
@@ -162,7 +162,7 @@ static void removed_by_many(void **state)
 static void removed_while_it_starts(void **state)
 {
     (void)state;
-    for (ULONG seed = 0; seed <= Seeds(40); seed++) {
+    for (ULONG seed = 0; seed <= Seeds(20); seed++) {
         SIM_OPTIONS options = {.Seed = seed, .NoAutoMount = TRUE}; /* the letter is waited for */
         struct platter_volume_create_in shape = ShapeDefault(64 * 1024);
         struct platter_volume_start_in start = {0};
@@ -203,7 +203,7 @@ static void removed_while_it_starts(void **state)
 static void waiting_workers_are_cancelled(void **state)
 {
     (void)state;
-    for (ULONG seed = 1; seed <= Seeds(10); seed++)
+    for (ULONG seed = 1; seed <= Seeds(5); seed++)
         for (ULONG point = 0; point < POINTS; point++) {
             CANCELLER canceller = {NULL, NULL, point * 3};
             PSIM_THREAD thread;
@@ -259,7 +259,7 @@ static void requests_are_cancelled(void **state)
     UCHAR *data = calloc(1, 32768);
 
     (void)state;
-    for (ULONG seed = 1; seed <= Seeds(12); seed++) {
+    for (ULONG seed = 1; seed <= Seeds(5); seed++) {
         struct platter_volume_create_in shape = ShapeDefault(MIB);
         struct platter_volume_info info;
         HANDLE volume;
