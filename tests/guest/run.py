@@ -78,7 +78,7 @@ def make_images(folder, files):
         return name
 
     fat = disk("fat.img", "fat32:48:FAT")
-    names = [fat, disk("two.img", "fat32:40:TWO"), disk("ntfs.img", "ntfs:16:NTFS"),
+    names = [fat, disk("two.img", "fat32:40:TWO"), disk("ntfs.img", "ntfs:16:NTFS", table="mbr"),
              disk("parts.img", "fat32:40:ONE", "fat32:36:MIDDLE", "fat32:40:THREE", table="mbr")]
     for kind, format_ in (("vhd", "vpc"), ("qcow2", "qcow2")):
         run("qemu-img", "convert", "-O", format_, os.path.join(folder, fat), os.path.join(folder, f"fat.{kind}"))
