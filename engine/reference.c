@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "ascii.h"
 #include "bytes.h"
 
 enum kind { PLACE_FILE, PLACE_SERVER, PLACE_DEVICE };
@@ -24,15 +25,10 @@ static bool is_letter(char c)
     return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 static bool same_text(const char *a, const char *b, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        if (lower(a[i]) != lower(b[i]) || !a[i])
+        if (platter_ascii_lower(a[i]) != platter_ascii_lower(b[i]) || !a[i])
             return false;
     }
     return true;

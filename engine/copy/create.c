@@ -5,21 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../ascii.h"
 #include "../os/file.h"
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
-static bool same_word(const char *a, const char *b)
-{
-    while (*a && lower(*a) == lower(*b)) {
-        a++;
-        b++;
-    }
-    return lower(*a) == lower(*b);
-}
 
 const char *platter_format_for_name(const char *path)
 {
@@ -29,7 +16,7 @@ const char *platter_format_for_name(const char *path)
         const struct platter_maker *maker = platter_formats[i]->maker;
 
         for (size_t e = 0; maker && maker->extensions[e]; e++) {
-            if (same_word(dot + 1, maker->extensions[e]))
+            if (platter_same_word(dot + 1, maker->extensions[e]))
                 return platter_formats[i]->name;
         }
     }
@@ -64,7 +51,7 @@ static enum platter_result choose_subformat(const struct platter_format *format,
 
     for (size_t i = 0; list && list[i] && used < sizeof(names); i++) {
         *chosen = list[i];
-        if (!name || same_word(name, list[i]))
+        if (!name || platter_same_word(name, list[i]))
             return PLATTER_OK;
         used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", list[i]);
     }

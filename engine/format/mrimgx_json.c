@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "../ascii.h"
 #include "mrimgx.h"
 
 /* A text of brackets grows a hundredfold in memory; the largest real one is far from this. */
@@ -75,15 +76,6 @@ static void text(json_t *parent, const char *name, char *out, size_t size)
     out[length] = 0;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static void hex(struct reader *reader, json_t *parent, const char *name, uint8_t *out, size_t bytes)
 {
     const char *value = json_string_value(json_object_get(parent, name));
@@ -93,7 +85,7 @@ static void hex(struct reader *reader, json_t *parent, const char *name, uint8_t
         return;
     }
     for (size_t i = 0; i < bytes; i++) {
-        int high = hex_digit(value[2 * i]), low = hex_digit(value[2 * i + 1]);
+        int high = platter_hex_digit(value[2 * i]), low = platter_hex_digit(value[2 * i + 1]);
 
         if (high < 0 || low < 0) {
             refuse(reader, name, "is not the hexadecimal number it should be");

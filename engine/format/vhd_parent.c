@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../ascii.h"
 #include "../os/file.h"
 #include "../source/file.h"
 #include "parent.h"
@@ -20,14 +21,6 @@ enum locator_platform {
     MAC_URL = 0x4D616358,              /* MacX: a file: URL in UTF-8 */
 };
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Turns file://host/path%20name into /path name, in place. */
 static char *path_of_url(char *url)
 {
@@ -40,7 +33,7 @@ static char *path_of_url(char *url)
     }
     out = path;
     for (char *in = path; *in; in++) {
-        int high = *in == '%' ? hex_digit(in[1]) : -1, low = high >= 0 ? hex_digit(in[2]) : -1;
+        int high = *in == '%' ? platter_hex_digit(in[1]) : -1, low = high >= 0 ? platter_hex_digit(in[2]) : -1;
 
         if (low >= 0 && (high | low) != 0) {
             *out++ = (char)(high << 4 | low);

@@ -3,26 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../ascii.h"
 #include "vmdk.h"
 
 #define EXTENTS_MOST 8192u
 #define SECTORS_MOST (1ull << 53) /* of the disk: offsets stay inside 63 bits */
 
 static const char first_line[] = "# disk descriptorfile";
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
-static bool same_word(const char *a, const char *b)
-{
-    while (*a && lower(*a) == lower(*b)) {
-        a++;
-        b++;
-    }
-    return lower(*a) == lower(*b);
-}
 
 bool platter_vmdk_is_descriptor(struct platter_block *file)
 {
@@ -31,7 +18,7 @@ bool platter_vmdk_is_descriptor(struct platter_block *file)
     if (platter_block_read(file, start, sizeof(first_line) - 1, 0, NULL))
         return false;
     start[sizeof(first_line) - 1] = '\0';
-    return same_word(start, first_line);
+    return platter_same_word(start, first_line);
 }
 
 static char *skip_blank(char *at)
@@ -69,7 +56,8 @@ static bool take_number(const char *word, int base, uint64_t most, uint64_t *val
 {
     char *end;
 
-    if (!((*word >= '0' && *word <= '9') || (base == 16 && lower(*word) >= 'a' && lower(*word) <= 'f')))
+    if (!((*word >= '0' && *word <= '9') ||
+          (base == 16 && platter_ascii_lower(*word) >= 'a' && platter_ascii_lower(*word) <= 'f')))
         return false;
     *value = strtoull(word, &end, base);
     return *end == '\0' && end - word < 20 && *value <= most;
@@ -86,7 +74,7 @@ static enum vmdk_extent_kind kind_of(const char *type)
     };
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (same_word(type, kinds[i].type))
+        if (platter_same_word(type, kinds[i].type))
             return kinds[i].kind;
     }
     return VMDK_OTHER;
@@ -110,7 +98,8 @@ static enum platter_result parse_extent(struct parser *parser, const char *acces
                                         struct platter_error *err)
 {
     struct vmdk_descriptor *descriptor = parser->descriptor;
-    struct vmdk_extent extent = {.read_only = same_word(access, "RDONLY"), .no_access = same_word(access, "NOACCESS")};
+    struct vmdk_extent extent = {.read_only = platter_same_word(access, "RDONLY"),
+                                 .no_access = platter_same_word(access, "NOACCESS")};
     const char *type, *start;
 
     extent.line = (size_t)(access - descriptor->text);
@@ -156,21 +145,22 @@ static enum platter_result parse_key(struct parser *parser, char *key, char *val
     text = *value == '"' ? take_quoted(&rest) : take_word(&rest);
     if (!text)
         return bad_line(parser, key, "has a text that does not end", err);
-    if (same_word(key, "CID") || same_word(key, "parentCID")) {
+    if (platter_same_word(key, "CID") || platter_same_word(key, "parentCID")) {
         if (!take_number(text, 16, UINT32_MAX, &number))
             return bad_line(parser, key, "has a CID that is no number", err);
-        if (same_word(key, "parentCID")) {
+        if (platter_same_word(key, "parentCID")) {
             descriptor->parent_cid = (uint32_t)number;
             return PLATTER_OK;
         }
         descriptor->cid = (uint32_t)number;
         descriptor->cid_at = descriptor->offset + (size_t)(text - descriptor->text);
         descriptor->cid_digits = strlen(text);
-    } else if (same_word(key, "createType")) {
+    } else if (platter_same_word(key, "createType")) {
         descriptor->create_type = text;
-    } else if (same_word(key, "parentFileNameHint")) {
+    } else if (platter_same_word(key, "parentFileNameHint")) {
         descriptor->parent_hint = text;
-    } else if (same_word(key, "version") && (!take_number(text, 10, UINT32_MAX, &number) || number < 1 || number > 3)) {
+    } else if (platter_same_word(key, "version") &&
+               (!take_number(text, 10, UINT32_MAX, &number) || number < 1 || number > 3)) {
         return platter_error_set(err, PLATTER_E_UNSUPPORTED, parser->file->name, descriptor->offset,
                                  "a descriptor of version \"%.20s\" is not supported", text);
     }
@@ -185,13 +175,13 @@ static enum platter_result parse_line(struct parser *parser, char *line, struct 
     if (*line == '#' || *line == '\0')
         return PLATTER_OK;
     word = line;
-    if ((lower(*line) == 'r' || lower(*line) == 'n') && strpbrk(line, " \t")) {
+    if ((platter_ascii_lower(*line) == 'r' || platter_ascii_lower(*line) == 'n') && strpbrk(line, " \t")) {
         char *rest = line, kept;
         size_t length = strcspn(line, " \t");
 
         kept = line[length];
         line[length] = '\0';
-        if (same_word(line, "RW") || same_word(line, "RDONLY") || same_word(line, "NOACCESS"))
+        if (platter_same_word(line, "RW") || platter_same_word(line, "RDONLY") || platter_same_word(line, "NOACCESS"))
             return parse_extent(parser, word, rest + length + 1, err);
         line[length] = kept;
     }

@@ -4,21 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../ascii.h"
 #include "nbd_wire.h"
 
 static enum platter_result malformed(const char *text, const char *why, struct platter_error *err)
 {
     return platter_error_set(err, PLATTER_E_USAGE, text, PLATTER_NO_OFFSET,
                              "%s; want nbd://HOST[:PORT][/EXPORT] or nbd+unix:///[EXPORT]?socket=PATH", why);
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 /* The `length` bytes at `text` with %XX decoded; NULL: no memory, or (*broken) not to be decoded. */
@@ -33,8 +25,8 @@ static char *decode(const char *text, size_t length, bool *broken)
             *at++ = text[i];
             continue;
         }
-        high = i + 2 < length ? hex_digit(text[i + 1]) : -1;
-        low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+        high = i + 2 < length ? platter_hex_digit(text[i + 1]) : -1;
+        low = high >= 0 ? platter_hex_digit(text[i + 2]) : -1;
         /* A NUL would end the string where the user did not. */
         if (low < 0 || high * 16 + low == 0) {
             *broken = true;
