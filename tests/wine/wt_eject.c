@@ -11,7 +11,8 @@ int wmain(int argc, wchar_t **argv)
     if (drive == INVALID_HANDLE_VALUE)
         wt_bail("cannot open %lc:, error %lu", argv[1][0], GetLastError());
     DWORD error = wt_control(drive, IOCTL_STORAGE_EJECT_MEDIA, NULL, 0, NULL, 0, NULL);
-    wt_ok(error == 0, "the drive takes the request to be ejected (error %lu)", error);
+    /* On Wine the device may be gone before the answer is delivered, which is then this error; that it goes is told below. */
+    wt_ok(error == 0 || error == ERROR_ACCESS_DENIED, "the drive takes the request to be ejected (error %lu)", error);
     CloseHandle(drive);
     wt_ok(wt_wait_drive((char)argv[1][0], false, 20000), "it goes");
     return wt_finish();
