@@ -69,10 +69,10 @@ static int request(HDEVINFO set, SP_DEVINFO_DATA *device, const wchar_t *name)
 
     ULONG status = 0, problem = 0;
 
-    /* Not every NT tells the name; then it is the one that is started. */
+    /* Not every NT tells the name that letters lead to; then it is the one that is started. */
     property(set, device, SPDRP_PHYSICAL_DEVICE_OBJECT_NAME, own);
     CM_Get_DevNode_Status(&status, &problem, device->DevInst, 0);
-    if (own[0] ? _wcsicmp(own, name) != 0 : !(status & DN_STARTED))
+    if (_wcsicmp(own, name) != 0 && !(status & DN_STARTED))
         return -1;
     result = CM_Request_Device_EjectW(device->DevInst, &type, veto, MAX_PATH, 0);
     printf("CM_Request_Device_Eject: %lu veto %d %ls\n", result, (int)type, veto);
