@@ -16,8 +16,8 @@ static NTSTATUS Send(PDEVICE_OBJECT device, SIM_KERNEL_REQUEST request, ULONG_PT
 static void volume_information(void **state)
 {
     struct platter_volume_create_in shape = ShapeDefault(3 * MIB);
-    FILE_FS_DEVICE_INFORMATION device;
-    FILE_FS_SIZE_INFORMATION size;
+    FILE_FS_DEVICE_INFORMATION device = {0};
+    FILE_FS_SIZE_INFORMATION size = {0};
     UCHAR out[128];
     ULONG_PTR got;
     PDEVICE_OBJECT volume;
