@@ -27,9 +27,16 @@ ExplicitLetter(PVOLUME Volume)
 
     VolumeSetRoute(Volume, PLATTER_ROUTE_EXPLICIT);
     if (letter != 0)
+    {
         status = MountMgrCreateLetter(&Volume->Name, letter);
+        /* It may have it: disabled and enabled faster than the Mount Manager heard of it, the volume keeps its link. */
+        if (!NT_SUCCESS(status) && LetterIsOurs(Volume, letter))
+            status = STATUS_SUCCESS;
+    }
     else
+    {
         status = MountMgrNextLetter(&Volume->Name, &letter);
+    }
     if (!NT_SUCCESS(status))
         return status;
     /* LINK_CREATED has told already; this is for a Mount Manager that does not send it for its own answers. */

@@ -349,7 +349,7 @@ static void disabled_and_enabled_at_once(void **unused)
 
     (void)unused;
     for (ULONG seed = 1; seed <= 60; seed++) {
-        RigStartWith(RigPnp, &(SIM_OPTIONS){.Seed = seed});
+        RigStartWith(RigPnp, &(SIM_OPTIONS){.Seed = seed, .NoAutoMount = seed % 3 == 0});
         ProviderStart(&P, Rig.User, MIB, 1);
         ProviderMountDefault(&P);
         Node = SimPnpChild(Rig.Bus, 0);
