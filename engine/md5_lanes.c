@@ -51,7 +51,11 @@ static void with_sse2(const uint8_t *const message[PLATTER_MD5_LANES], size_t le
 }
 
 /* GCC for Windows does not align its stack as AVX wants it: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=54412. */
-#ifndef _WIN32
+#ifndef __MINGW32__
+#define WITH_AVX2
+#endif
+
+#ifdef WITH_AVX2
 #define LANES_FUNCTION with_avx2
 #define LANES_SETS 2
 #define LANES_TARGET __attribute__((target("avx2")))
@@ -72,7 +76,7 @@ bool platter_md5_lanes_present(void)
 void platter_md5_lanes_first(const uint8_t *const message[PLATTER_MD5_LANES], unsigned count, size_t length,
                              uint8_t md5[PLATTER_MD5_LANES][16])
 {
-#ifndef _WIN32
+#ifdef WITH_AVX2
     if (__builtin_cpu_supports("avx2")) {
         if (count > SET_LANES)
             with_avx2(message, length, md5);
