@@ -20,6 +20,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PLATTER = os.environ.get("PLATTER", os.path.join(ROOT, "build", "asan", "platter"))
 TOOL = os.environ.get("ENGINE_TOOL", os.path.join(ROOT, "build", "asan", "engine_tool"))
 SIZE = 1 << 20
+COPYING = 128 << 10  # a read of so much is the conversion's, or its read-ahead's; who looks what is in the export reads less
+PART = 4096
 PATIENCE = 28  # seconds; the driver waits 30 for an answer
 MEMORY = 600  # MiB, of a process with AddressSanitizer
 
@@ -206,7 +208,7 @@ def map_says(data):
 
 
 def drip_read(peer, cookie, offset, length):
-    if length < SIZE:
+    if length < COPYING:
         peer.data(cookie, offset, bytes(length))
         return
     peer.send(struct.pack(">IHHQIQ", CHUNK, 1, 1, cookie, 8 + length, offset))
@@ -237,11 +239,12 @@ def in_pieces(peer, cookie, offset, length):
 
 
 def one_part_twice(peer, cookie, offset, length):
-    if length < SIZE:
+    if length < COPYING or (offset | length) % (2 * PART):
         peer.data(cookie, offset, bytes(length))
         return
-    for _ in range(2):
-        peer.data(cookie, offset, b"A" * (length // 2), done=False)
+    for at in range(offset, offset + length, 2 * PART):
+        for _ in range(2):
+            peer.data(cookie, at, b"A" * PART, done=False)
     peer.chunk(cookie, 0)
 
 
@@ -477,7 +480,7 @@ def shrinks(folder, number):
 
 def main():
     with tempfile.TemporaryDirectory(prefix="platter-test.") as folder, concurrent.futures.ThreadPoolExecutor(8) as pool:
-        twice = b"A" * (SIZE // 2) + bytes(SIZE // 2)
+        twice = (b"A" * PART + bytes(PART)) * (SIZE // (2 * PART))
         # The patient ones first, so that they overlap.
         order = sorted(CASES, key=lambda case: not re.search("took too long|not answer|shutting|hung up", case[3]))
         tasks = [pool.submit(refuse, folder, number, case) for number, case in enumerate(order)]
