@@ -18,10 +18,10 @@
 
 #define VDI_SIGNATURE 0xBEDA107Fu
 #define VDI_MAP_MOST (256u << 20) /* bytes: 64 TiB in blocks of 1 MiB */
-#define VDI_HEADER_BYTES 512u /* what is kept of it: all that a version 1 header has in it */
-#define VDI_FREE 0xFFFFFFFFu  /* never written: zero, or the parent's */
-#define VDI_ZERO 0xFFFFFFFEu  /* discarded: zero whatever the parent has */
-#define VDI_COUNT_AT 0x184u   /* blocks allocated */
+#define VDI_HEADER_BYTES 512u     /* what is kept of it: all that a version 1 header has in it */
+#define VDI_FREE 0xFFFFFFFFu      /* never written: zero, or the parent's */
+#define VDI_ZERO 0xFFFFFFFEu      /* discarded: zero whatever the parent has */
+#define VDI_COUNT_AT 0x184u       /* blocks allocated */
 #define VDI_MODIFIED_AT 0x198u
 
 enum vdi_type { VDI_DYNAMIC = 1, VDI_FIXED = 2, VDI_UNDO = 3, VDI_DIFFERENCING = 4 };

@@ -15,7 +15,7 @@ typedef struct _SIM_VALUE {
 /* The Index-th value of the key, or of all keys; NULL: no more. Valid until a value is taken out. */
 const SIM_VALUE *SimCmAt(const char *Key, ULONG Index);
 
-ULONG SimPoolBlocks(VOID);     /* ex_pool.c; those there are now */
+ULONG SimPoolBlocks(VOID);    /* ex_pool.c; those there are now */
 VOID SimPropertiesStop(VOID); /* pnp_property.c */
 
 #endif
