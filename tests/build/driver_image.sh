@@ -67,7 +67,6 @@ EOF
 version=$(sed -n 's/^project(platter VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 IFS=. read -r major minor patch <<<"$version"
 check "the INF has the project's version" grep -Eq "^DriverVer += [0-9/]+,$major\.$minor\.$patch\.0$" driver/platter.inf
-check "the resource has the project's version" grep -q "^FILEVERSION $major, $minor, $patch, 0$" driver/version.rc
 check "HELLO tells the project's version" \
     grep -q "DRIVER_VERSION $(printf '0x%08xu' $((major << 16 | minor << 8 | patch)))$" driver/driver.h
 
