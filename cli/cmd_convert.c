@@ -22,7 +22,7 @@ enum platter_result cli_convert(const struct cli_arguments *arguments, struct cl
     if (result != PLATTER_OK)
         return result;
     if (reply->json)
-        cli_json_text(reply->root, "image", arguments->operands[0]);
+        platter_json_text(reply->root, "image", arguments->operands[0]);
     result = cli_image_block(arguments, image, &block, err);
     if (result == PLATTER_OK)
         result = cli_target_make(arguments->operands[1], &options, block, reply, err);

@@ -41,7 +41,7 @@ enum platter_result cli_create(const struct cli_arguments *arguments, struct cli
     if (result != PLATTER_OK)
         return result;
     if (reply->json)
-        cli_json_text(reply->root, "from", from);
+        platter_json_text(reply->root, "from", from);
     result = cli_target_make(arguments->operands[0], &options, image ? platter_image_block(image) : NULL, reply, err);
     platter_image_close(image);
     return result;

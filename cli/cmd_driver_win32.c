@@ -2,10 +2,10 @@
 /* `driver install`, `driver remove`, `driver status`. */
 #include "commands.h"
 #include "console.h"
-#include "control_win32.h"
-#include "dismount_win32.h"
+#include "../mount/control_win32.h"
+#include "../mount/dismount_win32.h"
 #include "setup_win32.h"
-#include "wide_win32.h"
+#include "../mount/wide_win32.h"
 
 #include <windows.h>
 #include <stdio.h>
@@ -42,7 +42,7 @@ static enum platter_result look(struct state *state, struct platter_error *err)
     if (result == PLATTER_OK)
         result = cli_service_query(&state->service, err);
     if (result == PLATTER_OK)
-        state->answers = cli_control_open(&state->transport, &state->hello, &state->why) == PLATTER_OK;
+        state->answers = platter_control_open(&state->transport, &state->hello, &state->why) == PLATTER_OK;
     return result;
 }
 
@@ -58,30 +58,31 @@ static void status_json(json_t *root, const struct state *state)
 {
     char text[CLI_PATH_UNITS * 3];
     json_t *routes;
-    char *file = cli_narrow(state->service.file), *inf = cli_narrow(state->devices.inf);
+    char *file = platter_narrow(state->service.file), *inf = platter_narrow(state->devices.inf);
 
-    cli_json_bool(root, "installed", state->service.installed || state->devices.count > 0);
-    cli_json_bool(root, "running", state->service.running);
-    cli_json_bool(root, "usable", state->answers);
-    cli_json_number(root, "devices", state->devices.count);
-    cli_json_number(root, "problem", state->devices.problem);
-    cli_json_text(root, "file", file && file[0] ? file : NULL);
-    cli_json_text(root, "file_version",
-                  state->service.file[0] && cli_file_version(state->service.file, text, sizeof(text)) ? text : NULL);
-    cli_json_text(root, "inf", inf && inf[0] ? inf : NULL);
+    platter_json_bool(root, "installed", state->service.installed || state->devices.count > 0);
+    platter_json_bool(root, "running", state->service.running);
+    platter_json_bool(root, "usable", state->answers);
+    platter_json_number(root, "devices", state->devices.count);
+    platter_json_number(root, "problem", state->devices.problem);
+    platter_json_text(root, "file", file && file[0] ? file : NULL);
+    platter_json_text(root, "file_version",
+                      state->service.file[0] && cli_file_version(state->service.file, text, sizeof(text)) ? text
+                                                                                                          : NULL);
+    platter_json_text(root, "inf", inf && inf[0] ? inf : NULL);
     version_text(state->hello.driver_version, text, sizeof(text));
-    cli_json_text(root, "version", state->answers ? text : NULL);
+    platter_json_text(root, "version", state->answers ? text : NULL);
     if (state->answers) {
-        cli_json_number(root, "protocol_version", state->hello.protocol_version);
-        cli_json_number(root, "volumes", state->hello.volumes);
+        platter_json_number(root, "protocol_version", state->hello.protocol_version);
+        platter_json_number(root, "volumes", state->hello.volumes);
     } else {
-        cli_json_null(root, "protocol_version");
-        cli_json_null(root, "volumes");
+        platter_json_null(root, "protocol_version");
+        platter_json_null(root, "volumes");
     }
-    routes = cli_json_array(root, "routes");
+    routes = platter_json_array(root, "routes");
     for (uint32_t route = PLATTER_ROUTE_PNP; route <= PLATTER_ROUTE_LINK; route++) {
         if (state->hello.routes & PLATTER_ROUTE_BIT(route))
-            (void)json_array_append_new(routes, json_string(cli_route_name(route)));
+            (void)json_array_append_new(routes, json_string(platter_route_name(route)));
     }
     free(inf);
     free(file);
@@ -90,7 +91,7 @@ static void status_json(json_t *root, const struct state *state)
 static void status_print(const struct state *state)
 {
     char text[64];
-    char *file = cli_narrow(state->service.file);
+    char *file = platter_narrow(state->service.file);
     bool first = true;
 
     if (!state->service.installed && state->devices.count == 0) {
@@ -117,7 +118,7 @@ static void status_print(const struct state *state)
     cli_print(CLI_OUT, "%-18s", "letters by:");
     for (uint32_t route = PLATTER_ROUTE_PNP; route <= PLATTER_ROUTE_LINK; route++) {
         if (state->hello.routes & PLATTER_ROUTE_BIT(route)) {
-            cli_print(CLI_OUT, "%s%s", first ? "" : ", ", cli_route_text(route));
+            cli_print(CLI_OUT, "%s%s", first ? "" : ", ", platter_route_text(route));
             first = false;
         }
     }
@@ -144,7 +145,7 @@ enum platter_result cli_driver_status(const struct cli_arguments *arguments, str
         *err = state->why;
         result = err->result;
     }
-    cli_control_close(state->transport);
+    platter_control_close(state->transport);
 done:
     free(state);
     return result;
@@ -164,7 +165,7 @@ static enum platter_result find_files(const struct cli_arguments *arguments, wch
                                       struct platter_error *err)
 {
     const char *given = cli_option_value(arguments, "inf");
-    wchar_t *wide = given ? cli_wide(given) : NULL, *slash;
+    wchar_t *wide = given ? platter_wide(given) : NULL, *slash;
     DWORD length =
         wide ? GetFullPathNameW(wide, CLI_PATH_UNITS, inf, NULL) : GetModuleFileNameW(NULL, inf, CLI_PATH_UNITS);
     enum platter_result result = PLATTER_OK;
@@ -179,11 +180,11 @@ static enum platter_result find_files(const struct cli_arguments *arguments, wch
     wcscpy(sys, inf);
     wcscpy(sys + (slash - inf) + 1, L"platter.sys");
     if (!exists(inf)) {
-        name = cli_narrow(inf);
+        name = platter_narrow(inf);
         result = platter_error_set(err, PLATTER_E_NOT_FOUND, name, PLATTER_NO_OFFSET,
                                    "there is no such file; '--inf PATH' tells where the driver's INF is");
     } else if (!exists(sys)) {
-        name = cli_narrow(sys);
+        name = platter_narrow(sys);
         result = platter_error_set(err, PLATTER_E_NOT_FOUND, name, PLATTER_NO_OFFSET,
                                    "there is no such file; the driver must be beside its INF");
     }
@@ -244,8 +245,8 @@ static void tell_installed(struct cli_reply *reply, const struct state *state, c
 
     if (reply->json) {
         status_json(reply->root, state);
-        cli_json_text(reply->root, "outcome", outcome);
-        cli_json_bool(reply->root, "restart_needed", restart);
+        platter_json_text(reply->root, "outcome", outcome);
+        platter_json_bool(reply->root, "restart_needed", restart);
         return;
     }
     version_text(state->hello.driver_version, version, sizeof(version));
@@ -279,7 +280,7 @@ static enum platter_result install(const wchar_t *inf, const wchar_t *sys, struc
         reply->hint = "'platter unmount --all' unmounts them";
         goto close;
     }
-    cli_control_close(state->transport);
+    platter_control_close(state->transport);
     state->transport = NULL;
     /* The file of a loaded driver cannot be replaced, and an update over it would seem to have worked. */
     if (was_there)
@@ -291,7 +292,7 @@ static enum platter_result install(const wchar_t *inf, const wchar_t *sys, struc
     if (result == PLATTER_OK)
         tell_installed(reply, state, was_there ? "updated" : "installed", restart);
 close:
-    cli_control_close(state->transport);
+    platter_control_close(state->transport);
 done:
     free(state);
     return result;
@@ -314,10 +315,10 @@ static enum platter_result dismount_all(struct platter_transport *transport, str
 {
     struct platter_volume_info *volumes = NULL;
     size_t count = 0;
-    enum platter_result result = cli_control_list(transport, &volumes, &count, err);
+    enum platter_result result = platter_control_list(transport, &volumes, &count, err);
 
     for (size_t i = 0; i < count && result == PLATTER_OK; i++) {
-        result = cli_dismount(transport, &volumes[i], true, NULL, err);
+        result = platter_dismount(transport, &volumes[i], true, NULL, err);
         if (result == PLATTER_E_NOT_FOUND) /* it went with another one of its provider */
             result = PLATTER_OK;
     }
@@ -350,14 +351,14 @@ enum platter_result cli_driver_remove(const struct cli_arguments *arguments, str
             reply->hint = "'platter unmount --all' unmounts them, '--force' does it here";
         }
     }
-    cli_control_close(state->transport);
+    platter_control_close(state->transport);
     if (result == PLATTER_OK)
         result = remove_everything(&state->devices, &restart, err);
     if (result != PLATTER_OK)
         goto done;
     if (reply->json) {
-        cli_json_bool(reply->root, "removed", was_there);
-        cli_json_bool(reply->root, "restart_needed", restart);
+        platter_json_bool(reply->root, "removed", was_there);
+        platter_json_bool(reply->root, "restart_needed", restart);
     } else {
         cli_print(CLI_OUT, "%s%s\n", was_there ? "the driver is removed" : "the driver was not installed",
                   restart ? "; restart Windows to finish" : "");

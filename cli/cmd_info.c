@@ -23,7 +23,7 @@ enum platter_result cli_info(const struct cli_arguments *arguments, struct cli_r
     else if (result == PLATTER_OK && !cli_partitions_print(table))
         result = platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
     else if (reply->json)
-        cli_json_null(reply->root, "partition_table");
+        platter_json_null(reply->root, "partition_table");
     platter_partitions_free(table);
     platter_image_close(image);
     return result;

@@ -3,11 +3,12 @@
 #include "../engine/os/path.h"
 #include "commands.h"
 #include "console.h"
-#include "control_win32.h"
+#include "../mount/control_win32.h"
 #include "image.h"
-#include "mount_win32.h"
+#include "../mount/mount_win32.h"
 #include "session_win32.h"
-#include "text.h"
+#include "spawn_win32.h"
+#include "../mount/text.h"
 
 #include <windows.h>
 #include <stdio.h>
@@ -31,18 +32,11 @@ const struct cli_option cli_mount_options[] = {
 
 /* ---- Telling ------------------------------------------------------------------------------------------------------- */
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
 static uint32_t route_of(const char *name)
 {
     uint32_t route = PLATTER_ROUTE_NONE;
 
-    while (route < PLATTER_ROUTE_LINK && strcmp(cli_route_name(route), name) != 0)
+    while (route < PLATTER_ROUTE_LINK && strcmp(platter_route_name(route), name) != 0)
         route++;
     return route;
 }
@@ -55,24 +49,27 @@ static void print_report(const char *image, const json_t *report)
 
     json_array_foreach(json_object_get(report, "volumes"), i, volume)
     {
-        const char *letter = text_of(volume, "letter"), *filesystem = text_of(volume, "filesystem");
+        const char *letter = platter_json_text_of(volume, "letter"),
+                   *filesystem = platter_json_text_of(volume, "filesystem");
         unsigned number = (unsigned)json_integer_value(json_object_get(volume, "partition"));
-        char part[32] = "", size[CLI_SIZE_TEXT], label[160] = "";
+        char part[32] = "", size[PLATTER_SIZE_TEXT], label[160] = "";
 
         if (number > 0)
             (void)snprintf(part, sizeof(part), "partition %u, ", number);
-        if (text_of(volume, "label")[0])
-            (void)snprintf(label, sizeof(label), " \"%.128s\"", text_of(volume, "label"));
-        cli_print(CLI_OUT, "%s: %s%s %s%s is now ", cli_base_name(image), part,
-                  cli_size_text((uint64_t)json_integer_value(json_object_get(volume, "size")), size),
-                  filesystem[0] ? filesystem : "without a known file system", cli_printable(label));
+        if (platter_json_text_of(volume, "label")[0])
+            (void)snprintf(label, sizeof(label), " \"%.128s\"", platter_json_text_of(volume, "label"));
+        cli_print(CLI_OUT, "%s: %s%s %s%s is now ", platter_base_name(image), part,
+                  platter_size_text((uint64_t)json_integer_value(json_object_get(volume, "size")), size),
+                  filesystem[0] ? filesystem : "without a known file system", platter_printable(label));
         if (letter[0])
-            cli_print(CLI_OUT, "%s (letter by: %s)\n", letter, cli_route_text(route_of(text_of(volume, "route"))));
-        else if (text_of(report, "folder")[0])
-            cli_print(CLI_OUT, "in the folder %s\n", text_of(report, "folder"));
+            cli_print(CLI_OUT, "%s (letter by: %s)\n", letter,
+                      platter_route_text(route_of(platter_json_text_of(volume, "route"))));
+        else if (platter_json_text_of(report, "folder")[0])
+            cli_print(CLI_OUT, "in the folder %s\n", platter_json_text_of(report, "folder"));
         else
             cli_print(CLI_OUT, "volume %lld, without a letter, as \\\\?\\GLOBALROOT%s\n",
-                      (long long)json_integer_value(json_object_get(volume, "id")), text_of(volume, "device"));
+                      (long long)json_integer_value(json_object_get(volume, "id")),
+                      platter_json_text_of(volume, "device"));
     }
 }
 
@@ -84,22 +81,22 @@ static void print_overlay(const json_t *overlay)
         cli_print(CLI_OUT, "changes go to a temporary overlay, and away with the drive\n");
     else
         cli_print(CLI_OUT, "changes go to %s; 'platter overlay commit' puts them into the image\n",
-                  text_of(overlay, "file"));
+                  platter_json_text_of(overlay, "file"));
 }
 
 static void tell(const char *image, struct cli_reply *reply, json_t *report)
 {
-    const char *why = text_of(report, "read_only_reason");
+    const char *why = platter_json_text_of(report, "read_only_reason");
     char warning[1024];
 
     if (why[0]) {
         (void)snprintf(warning, sizeof(warning), "%.400s is mounted read-only: %s", image, why);
         cli_warn(warning);
     }
-    if (text_of(report, "notice")[0])
-        cli_warn(text_of(report, "notice"));
-    if (text_of(report, "not_remembered_reason")[0])
-        cli_warn(text_of(report, "not_remembered_reason"));
+    if (platter_json_text_of(report, "notice")[0])
+        cli_warn(platter_json_text_of(report, "notice"));
+    if (platter_json_text_of(report, "not_remembered_reason")[0])
+        cli_warn(platter_json_text_of(report, "not_remembered_reason"));
     if (reply->json) {
         if (report != reply->root)
             (void)json_object_update(reply->root, report);
@@ -113,24 +110,8 @@ static void tell(const char *image, struct cli_reply *reply, json_t *report)
 
 /* ---- In the background --------------------------------------------------------------------------------------------- */
 
-/* The error that the other process met, as if it had been met here. */
-static enum platter_result take_error(const json_t *error, struct platter_error *err)
-{
-    const json_t *offset = json_object_get(error, "offset");
-
-    memset(err, 0, sizeof(*err));
-    err->result = (enum platter_result)json_integer_value(json_object_get(error, "code"));
-    if (err->result == PLATTER_OK)
-        err->result = PLATTER_E_FAILED;
-    err->os_error = (int)json_integer_value(json_object_get(error, "os_error"));
-    err->offset = json_is_integer(offset) ? (uint64_t)json_integer_value(offset) : PLATTER_NO_OFFSET;
-    (void)snprintf(err->file, sizeof(err->file), "%s", text_of(error, "file"));
-    (void)snprintf(err->message, sizeof(err->message), "%s", text_of(error, "message"));
-    return err->result;
-}
-
 /* The whole path: the other process has another current folder. */
-static void add_overlay(struct cli_command_line *line, const char *path)
+static void add_overlay(struct platter_command_line *line, const char *path)
 {
     char *whole = platter_os_full_path(path);
     size_t size = whole ? strlen(whole) + sizeof("--overlay=") : 0;
@@ -138,7 +119,7 @@ static void add_overlay(struct cli_command_line *line, const char *path)
 
     if (word) {
         (void)snprintf(word, size, "--overlay=%s", whole);
-        cli_command_line_add_utf8(line, word);
+        platter_command_line_add_utf8(line, word);
     } else {
         line->failed = true;
     }
@@ -146,10 +127,10 @@ static void add_overlay(struct cli_command_line *line, const char *path)
     free(whole);
 }
 
-static enum platter_result mount_behind(const struct cli_arguments *arguments, const struct cli_mount *mount,
+static enum platter_result mount_behind(const struct cli_arguments *arguments, const struct platter_mount *mount,
                                         struct cli_reply *reply, struct platter_error *err)
 {
-    struct cli_command_line line = {0};
+    struct platter_command_line line = {0};
     json_t *report = NULL;
     const json_t *error;
     enum platter_result result;
@@ -167,22 +148,22 @@ static enum platter_result mount_behind(const struct cli_arguments *arguments, c
             continue;
         }
         (void)snprintf(word, sizeof(word), "--%s", option->name);
-        cli_command_line_add_utf8(&line, word);
+        platter_command_line_add_utf8(&line, word);
         if (option->value && option->value[0] != '[')
-            cli_command_line_add_utf8(&line, value);
+            platter_command_line_add_utf8(&line, value);
     }
-    cli_command_line_add_utf8(&line, "--");
+    platter_command_line_add_utf8(&line, "--");
     /* The whole path: the other process has another current folder. */
-    cli_command_line_add_utf8(&line, mount->image_path);
+    platter_command_line_add_utf8(&line, mount->image_path);
     cli_interrupt_catch(NULL, NULL);
     result = cli_spawn(&line, &report, err);
     cli_interrupt_done();
-    cli_command_line_free(&line);
+    platter_command_line_free(&line);
     if (result != PLATTER_OK)
         return result;
     error = json_object_get(report, "error");
     if (error)
-        result = take_error(error, err);
+        result = platter_error_take(error, err);
     else
         tell(arguments->operands[0], reply, report);
     json_decref(report);
@@ -193,11 +174,16 @@ static enum platter_result mount_behind(const struct cli_arguments *arguments, c
 
 static void interrupted(void *mount)
 {
-    cli_mount_dismount(mount);
+    platter_mount_dismount(mount);
+}
+
+static bool still_wanted(void *reporter)
+{
+    return cli_reporter_alive(reporter);
 }
 
 /* The background process: its report is all it says, and its exit status tells `unmount` how the image was left. */
-static enum platter_result serve_reported(struct cli_mount *mount, const char *number, struct cli_reply *reply,
+static enum platter_result serve_reported(struct platter_mount *mount, const char *number, struct cli_reply *reply,
                                           struct platter_error *err)
 {
     struct cli_reporter reporter = {NULL};
@@ -209,40 +195,41 @@ static enum platter_result serve_reported(struct cli_mount *mount, const char *n
     /* A box on the screen would keep a process that failed from ending. */
     SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
     reply->reported = true;
-    result = cli_mount_start(mount, &reporter, err);
+    mount->alive = still_wanted;
+    mount->alive_context = &reporter;
+    result = platter_mount_start(mount, err);
     if (result != PLATTER_OK) {
-        cli_error_json(report, err, NULL);
+        platter_error_json(report, err, NULL);
         (void)cli_reporter_send(&reporter, report);
         goto done;
     }
-    cli_mount_json(report, mount);
+    platter_mount_json(report, mount);
     if (!cli_reporter_send(&reporter, report))
-        cli_mount_dismount(mount); /* nobody knows of the drives: they were not waited for */
+        platter_mount_dismount(mount); /* nobody knows of the drives: they were not waited for */
     if (mount->policy & PLATTER_POLICY_UNMOUNT_ON_SHUTDOWN)
         cli_session_watch(interrupted, mount);
     (void)platter_provider_wait(mount->provider, 0);
-    result = cli_mount_end(mount, err);
+    result = platter_mount_end(mount, err);
     cli_session_done();
 done:
     json_decref(report);
     return result;
 }
 
-static enum platter_result serve_here(struct cli_mount *mount, struct cli_reply *reply, struct platter_error *err)
+static enum platter_result serve_here(struct platter_mount *mount, struct cli_reply *reply, struct platter_error *err)
 {
-    struct cli_reporter nobody = {NULL};
     json_t *report = reply->json ? reply->root : json_object();
-    enum platter_result result = cli_mount_start(mount, &nobody, err);
+    enum platter_result result = platter_mount_start(mount, err);
 
     if (result != PLATTER_OK)
         goto done;
-    cli_mount_json(report, mount);
+    platter_mount_json(report, mount);
     cli_interrupt_catch(interrupted, mount);
-    tell(mount->arguments->operands[0], reply, report);
+    tell(mount->options->image, reply, report);
     if (!reply->json)
         cli_print(CLI_ERR, "platter: Ctrl-C unmounts\n");
     (void)platter_provider_wait(mount->provider, 0);
-    result = cli_mount_end(mount, err);
+    result = platter_mount_end(mount, err);
     cli_interrupt_done();
 done:
     if (!reply->json)
@@ -250,26 +237,55 @@ done:
     return result;
 }
 
+/* What the command line says, with its password; borrows from the arguments. */
+struct asked {
+    struct platter_mount_options options;
+    struct cli_image_options image;
+    struct platter_mount mount;
+};
+
+static enum platter_result read_asked(const struct cli_arguments *arguments, struct asked *asked,
+                                      struct platter_error *err)
+{
+    enum platter_result result = cli_image_options_read(arguments, &asked->image, err);
+
+    if (result != PLATTER_OK)
+        return result;
+    asked->options = (struct platter_mount_options){
+        .image = arguments->operands[0],
+        .open = asked->image.open,
+        .partition = cli_option_value(arguments, "partition"),
+        .letters = cli_option_value(arguments, "letter"),
+        .folder = cli_option_value(arguments, "folder"),
+        .overlay = cli_option_value(arguments, "overlay"),
+        .no_letter = cli_option_given(arguments, "no-letter"),
+        .read_only = cli_option_given(arguments, "read-only"),
+        .remember = cli_option_given(arguments, "remember"),
+    };
+    asked->mount.options = &asked->options;
+    return platter_mount_prepare(&asked->mount, err);
+}
+
 enum platter_result cli_mount(const struct cli_arguments *arguments, struct cli_reply *reply, struct platter_error *err)
 {
     const char *number = cli_option_value(arguments, CLI_REPORT_OPTION);
-    struct cli_mount *mount = calloc(1, sizeof(*mount)); /* too large for a stack */
+    struct asked *asked = calloc(1, sizeof(*asked)); /* too large for a stack */
     enum platter_result result;
 
-    if (!mount)
+    if (!asked)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
-    result = cli_mount_options_read(arguments, mount, err);
+    result = read_asked(arguments, asked, err);
     if (result == PLATTER_E_BUSY)
         reply->hint = "choose another letter, or leave '--letter' away";
     if (result != PLATTER_OK)
         goto done;
-    /* Those who serve leave *mount to the end of the process: a handler's thread may still look at it. */
+    /* Those who serve leave *asked to the end of the process: a handler's thread may still look at it. */
     if (number)
-        return serve_reported(mount, number, reply, err);
+        return serve_reported(&asked->mount, number, reply, err);
     if (cli_option_given(arguments, "foreground"))
-        return serve_here(mount, reply, err);
-    result = mount_behind(arguments, mount, reply, err);
+        return serve_here(&asked->mount, reply, err);
+    result = mount_behind(arguments, &asked->mount, reply, err);
 done:
-    free(mount);
+    free(asked);
     return result;
 }

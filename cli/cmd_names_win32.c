@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "choose.h"
+#include "../mount/choose.h"
 #include "commands.h"
-#include "names_win32.h"
+#include "../mount/names_win32.h"
+#include "names_show.h"
 
 const struct cli_option cli_names_options[] = {{"all", NULL, "every name of every directory, not drive letters only"},
                                                {NULL, NULL, NULL}};
@@ -10,8 +11,8 @@ enum platter_result cli_names(const struct cli_arguments *arguments, struct cli_
 {
     bool all = cli_option_given(arguments, "all"), shown;
     const char *text = arguments->operand_count > 0 ? arguments->operands[0] : NULL;
-    char letter = text ? cli_letter(text) : 0;
-    struct cli_names names;
+    char letter = text ? platter_letter(text) : 0;
+    struct platter_names names;
     enum platter_result result;
 
     if (text && !letter)
@@ -19,7 +20,7 @@ enum platter_result cli_names(const struct cli_arguments *arguments, struct cli_
     if (text && all)
         return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
                                  "a drive letter and '--all' exclude each other");
-    result = cli_names_read(&names, err);
+    result = platter_names_read(&names, err);
     if (result != PLATTER_OK)
         return result;
     if (reply->json) {
@@ -30,6 +31,6 @@ enum platter_result cli_names(const struct cli_arguments *arguments, struct cli_
     } else {
         shown = letter ? cli_names_print_letter(&names, letter) : cli_names_print_letters(&names);
     }
-    cli_names_free(&names);
+    platter_names_free(&names);
     return shown ? PLATTER_OK : platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
 }

@@ -2,7 +2,7 @@
 #include "commands.h"
 #include "console.h"
 #include "progress.h"
-#include "text.h"
+#include "../mount/text.h"
 
 const struct cli_option cli_overlay_options[] = {{NULL, NULL, NULL}};
 
@@ -12,7 +12,7 @@ enum platter_result cli_overlay_commit(const struct cli_arguments *arguments, st
     const char *path = arguments->operands[0];
     struct cli_progress shown = {0};
     const struct platter_progress progress = {cli_progress_step, &shown};
-    char size[CLI_SIZE_TEXT];
+    char size[PLATTER_SIZE_TEXT];
     uint64_t bytes = 0;
     enum platter_result result;
 
@@ -28,10 +28,11 @@ enum platter_result cli_overlay_commit(const struct cli_arguments *arguments, st
     if (result != PLATTER_OK)
         return result;
     if (reply->json) {
-        cli_json_text(reply->root, "overlay", path);
-        cli_json_number(reply->root, "bytes", bytes);
+        platter_json_text(reply->root, "overlay", path);
+        platter_json_number(reply->root, "bytes", bytes);
     } else {
-        cli_print(CLI_OUT, "%s: %s written into the image; the overlay is removed\n", path, cli_size_text(bytes, size));
+        cli_print(CLI_OUT, "%s: %s written into the image; the overlay is removed\n", path,
+                  platter_size_text(bytes, size));
     }
     return PLATTER_OK;
 }
@@ -47,7 +48,7 @@ enum platter_result cli_overlay_discard(const struct cli_arguments *arguments, s
     if (result != PLATTER_OK)
         return result;
     if (reply->json)
-        cli_json_text(reply->root, "overlay", path);
+        platter_json_text(reply->root, "overlay", path);
     else
         cli_print(CLI_OUT, "%s: removed, with all that was written to it\n", path);
     return PLATTER_OK;

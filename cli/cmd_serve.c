@@ -2,8 +2,7 @@
 #include "commands.h"
 #include "console.h"
 #include "image.h"
-#include "overlay.h"
-#include "text.h"
+#include "../mount/text.h"
 
 #include "nbd_server.h"
 
@@ -53,22 +52,22 @@ static void announce(const struct cli_arguments *arguments, struct cli_reply *re
                      const struct platter_block *block, bool read_only)
 {
     const struct platter_image_info *info = platter_image_info(image);
-    char size[CLI_SIZE_TEXT];
+    char size[PLATTER_SIZE_TEXT];
 
     if (reply->json) {
-        cli_json_text(reply->root, "image", arguments->operands[0]);
-        cli_json_text(reply->root, "uri", platter_nbd_server_uri(server));
-        cli_json_number(reply->root, "port", platter_nbd_server_port(server));
-        cli_json_number(reply->root, "size", platter_block_size(block));
-        cli_json_bool(reply->root, "read_only", read_only);
-        cli_overlay_json(reply->root, info->overlay);
+        platter_json_text(reply->root, "image", arguments->operands[0]);
+        platter_json_text(reply->root, "uri", platter_nbd_server_uri(server));
+        platter_json_number(reply->root, "port", platter_nbd_server_port(server));
+        platter_json_number(reply->root, "size", platter_block_size(block));
+        platter_json_bool(reply->root, "read_only", read_only);
+        platter_overlay_json(reply->root, info->overlay);
         cli_reply_print(reply);
         return;
     }
     cli_print(CLI_OUT, "%s\n", platter_nbd_server_uri(server));
     cli_flush(CLI_OUT);
     cli_print(CLI_ERR, "platter: serving %s, %s%s%s%s; Ctrl-C ends it\n", arguments->operands[0],
-              cli_size_text(platter_block_size(block), size), read_only ? ", read-only" : "",
+              platter_size_text(platter_block_size(block), size), read_only ? ", read-only" : "",
               !info->overlay     ? ""
               : info->overlay[0] ? ", with the overlay "
                                  : ", with a temporary overlay that ends with it",
@@ -77,17 +76,22 @@ static void announce(const struct cli_arguments *arguments, struct cli_reply *re
 
 enum platter_result cli_serve(const struct cli_arguments *arguments, struct cli_reply *reply, struct platter_error *err)
 {
-    struct platter_nbd_options options = {.description = cli_base_name(arguments->operands[0])};
+    struct platter_nbd_options options = {.description = platter_base_name(arguments->operands[0])};
     struct platter_nbd_server *server = NULL;
     struct platter_image *image = NULL;
     struct platter_block *block = NULL;
-    struct cli_writing writing;
+    struct platter_writing writing;
+    struct cli_image_options image_options;
     char warning[700];
     enum platter_result result = read_options(arguments, &options, err);
 
     if (result != PLATTER_OK)
         return result;
-    result = cli_open_for_writing(arguments, options.read_only, 0, &image, &writing, err);
+    result = cli_image_options_read(arguments, &image_options, err);
+    if (result == PLATTER_OK)
+        result =
+            platter_open_for_writing(arguments->operands[0], &image_options.open,
+                                     cli_option_value(arguments, "overlay"), options.read_only, &image, &writing, err);
     if (result != PLATTER_OK)
         return result;
     if (writing.notice[0])

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "choose.h"
+#include "../mount/choose.h"
 #include "commands.h"
 #include "console.h"
-#include "control_win32.h"
-#include "dismount_win32.h"
-#include "folder_win32.h"
-#include "wide_win32.h"
+#include "../mount/control_win32.h"
+#include "../mount/dismount_win32.h"
+#include "../mount/folder_win32.h"
+#include "../mount/wide_win32.h"
 
 #include <windows.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ static const char *volume_name(const struct platter_volume_info *info, char *buf
     char letter[4];
 
     if (info->letter)
-        (void)snprintf(buffer, size, "%s", cli_letter_text(info->letter, letter));
+        (void)snprintf(buffer, size, "%s", platter_letter_text(info->letter, letter));
     else
         (void)snprintf(buffer, size, "volume %llu", (unsigned long long)info->volume_id);
     return buffer;
@@ -47,7 +47,7 @@ static enum platter_result wait_for_provider(struct unmounting *unmounting, cons
     size_t count = 0, others = 0;
     DWORD status = 0;
 
-    if (!process || cli_control_list(unmounting->transport, &volumes, &count, NULL) != PLATTER_OK)
+    if (!process || platter_control_list(unmounting->transport, &volumes, &count, NULL) != PLATTER_OK)
         return PLATTER_OK;
     for (size_t i = 0; i < count; i++)
         others += volumes[i].owner_process_id == info->owner_process_id;
@@ -66,7 +66,7 @@ static enum platter_result wait_for_provider(struct unmounting *unmounting, cons
 }
 
 static enum platter_result take_away(struct unmounting *unmounting, const struct platter_volume_info *info,
-                                     struct cli_holders *holders, struct platter_error *err)
+                                     struct platter_holders *holders, struct platter_error *err)
 {
     HANDLE process;
     enum platter_result result;
@@ -80,7 +80,7 @@ static enum platter_result take_away(struct unmounting *unmounting, const struct
     }
     /* Opened before: afterwards the number may be another's. */
     process = OpenProcess(SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION, FALSE, info->owner_process_id);
-    result = cli_dismount(unmounting->transport, info, unmounting->force, holders, err);
+    result = platter_dismount(unmounting->transport, info, unmounting->force, holders, err);
     if (result == PLATTER_OK)
         result = wait_for_provider(unmounting, info, process, err);
     if (process)
@@ -100,7 +100,7 @@ static void take_one_of_many(struct unmounting *unmounting, const struct platter
 {
     struct platter_error err = {.offset = PLATTER_NO_OFFSET};
     char name[32];
-    struct cli_holders holders = {0};
+    struct platter_holders holders = {0};
     enum platter_result result = take_away(unmounting, info, &holders, &err);
 
     volume_name(info, name, sizeof(name));
@@ -110,14 +110,14 @@ static void take_one_of_many(struct unmounting *unmounting, const struct platter
     if (unmounting->worst == PLATTER_OK)
         unmounting->worst = result;
     if (unmounting->reply->json) {
-        json_t *object = cli_json_element(result == PLATTER_OK ? unmounting->done : unmounting->failed);
+        json_t *object = platter_json_element(result == PLATTER_OK ? unmounting->done : unmounting->failed);
 
-        cli_json_number(object, "id", info->volume_id);
-        cli_json_text(object, "letter", info->letter ? name : NULL);
+        platter_json_number(object, "id", info->volume_id);
+        platter_json_text(object, "letter", info->letter ? name : NULL);
         if (result != PLATTER_OK)
-            cli_error_json(object, &err, hint_for(result, unmounting->force));
+            platter_error_json(object, &err, hint_for(result, unmounting->force));
         if (result == PLATTER_E_BUSY)
-            cli_holders_json(object, &holders);
+            platter_holders_json(object, &holders);
     } else if (result == PLATTER_OK) {
         cli_print(CLI_OUT, "%s is unmounted\n", name);
     }
@@ -128,15 +128,15 @@ static void take_one_of_many(struct unmounting *unmounting, const struct platter
 static enum platter_result find(const char *text, const struct platter_volume_info *volumes, size_t count,
                                 size_t *found, struct platter_error *err)
 {
-    char letter = cli_letter(text);
+    char letter = platter_letter(text);
     char *end = NULL;
     unsigned long long id = letter ? 0 : strtoull(text, &end, 10);
 
     if (!letter && strpbrk(text, "\\/")) {
-        char folder[CLI_FOLDER_TEXT];
+        char folder[PLATTER_FOLDER_TEXT];
 
-        cli_whole_path(text, folder, sizeof(folder));
-        return cli_folder_find(folder, volumes, count, found, err);
+        platter_whole_path(text, folder, sizeof(folder));
+        return platter_folder_find(folder, volumes, count, found, err);
     }
     if (!letter && (*end || end == text || *text == '-' || *text == '+'))
         return platter_error_set(
@@ -160,7 +160,7 @@ static enum platter_result unmount_one(struct unmounting *unmounting, const char
 {
     size_t found = 0;
     char name[32];
-    struct cli_holders holders = {0};
+    struct platter_holders holders = {0};
     enum platter_result result = find(text, volumes, count, &found, err);
 
     if (result == PLATTER_E_NOT_FOUND)
@@ -169,16 +169,16 @@ static enum platter_result unmount_one(struct unmounting *unmounting, const char
         return result;
     result = take_away(unmounting, &volumes[found], &holders, err);
     if (result == PLATTER_E_BUSY && unmounting->reply->json)
-        cli_holders_json(unmounting->reply->root, &holders);
+        platter_holders_json(unmounting->reply->root, &holders);
     unmounting->reply->hint = result == PLATTER_OK ? NULL : hint_for(result, unmounting->force);
     if (result != PLATTER_OK)
         return result;
     volume_name(&volumes[found], name, sizeof(name));
     if (unmounting->reply->json) {
-        json_t *object = cli_json_element(unmounting->done);
+        json_t *object = platter_json_element(unmounting->done);
 
-        cli_json_number(object, "id", volumes[found].volume_id);
-        cli_json_text(object, "letter", volumes[found].letter ? name : NULL);
+        platter_json_number(object, "id", volumes[found].volume_id);
+        platter_json_text(object, "letter", volumes[found].letter ? name : NULL);
     } else {
         cli_print(CLI_OUT, "%s is unmounted\n", name);
     }
@@ -188,12 +188,12 @@ static enum platter_result unmount_one(struct unmounting *unmounting, const char
 /* A folder that leads to a drive whose process was killed; needs no driver. */
 static bool swept(const char *text)
 {
-    char folder[CLI_FOLDER_TEXT];
+    char folder[PLATTER_FOLDER_TEXT];
 
-    if (cli_letter(text) || !strpbrk(text, "\\/"))
+    if (platter_letter(text) || !strpbrk(text, "\\/"))
         return false;
-    cli_whole_path(text, folder, sizeof(folder));
-    return cli_folder_sweep(folder);
+    platter_whole_path(text, folder, sizeof(folder));
+    return platter_folder_sweep(folder);
 }
 
 enum platter_result cli_unmount(const struct cli_arguments *arguments, struct cli_reply *reply,
@@ -212,20 +212,20 @@ enum platter_result cli_unmount(const struct cli_arguments *arguments, struct cl
                 : "say which drive: its letter, its folder, its number in 'platter list', or '--all'");
     if (!all && swept(arguments->operands[0])) {
         if (reply->json)
-            cli_json_text(reply->root, "swept_folder", arguments->operands[0]);
+            platter_json_text(reply->root, "swept_folder", arguments->operands[0]);
         else
             cli_print(CLI_OUT, "%s led to a drive that is gone, and is a folder again\n", arguments->operands[0]);
         return PLATTER_OK;
     }
-    result = cli_control_open(&unmounting.transport, NULL, err);
+    result = platter_control_open(&unmounting.transport, NULL, err);
     if (result != PLATTER_OK)
         return result;
-    result = cli_control_list(unmounting.transport, &volumes, &count, err);
+    result = platter_control_list(unmounting.transport, &volumes, &count, err);
     if (result != PLATTER_OK)
         goto close;
     if (reply->json) {
-        unmounting.done = cli_json_array(reply->root, "unmounted");
-        unmounting.failed = cli_json_array(reply->root, "failed");
+        unmounting.done = platter_json_array(reply->root, "unmounted");
+        unmounting.failed = platter_json_array(reply->root, "failed");
     }
     if (!all) {
         result = unmount_one(&unmounting, arguments->operands[0], volumes, count, err);
@@ -241,6 +241,6 @@ enum platter_result cli_unmount(const struct cli_arguments *arguments, struct cl
     reply->reported = true;
 close:
     free(volumes);
-    cli_control_close(unmounting.transport);
+    platter_control_close(unmounting.transport);
     return result;
 }

@@ -3,7 +3,7 @@
 #include "console.h"
 #include "image.h"
 #include "progress.h"
-#include "text.h"
+#include "../mount/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,17 +33,17 @@ static void finding(void *context, bool fatal, const struct platter_error *found
     if (verification->count++ >= MOST_FINDINGS)
         return;
     if (verification->findings) {
-        json_t *object = cli_json_element(verification->findings);
+        json_t *object = platter_json_element(verification->findings);
 
-        cli_json_text(object, "severity", fatal ? "error" : "warning");
-        cli_json_text(object, "message", found->message);
-        cli_json_text(object, "file", found->file[0] ? found->file : NULL);
-        cli_json_number(object, "offset", found->offset);
+        platter_json_text(object, "severity", fatal ? "error" : "warning");
+        platter_json_text(object, "message", found->message);
+        platter_json_text(object, "file", found->file[0] ? found->file : NULL);
+        platter_json_number(object, "offset", found->offset);
         return;
     }
     cli_progress_end(&verification->progress);
     platter_error_text(found, text, sizeof(text));
-    cli_print(CLI_OUT, "%s: %s\n", fatal ? "error" : "warning", cli_printable(text));
+    cli_print(CLI_OUT, "%s: %s\n", fatal ? "error" : "warning", platter_printable(text));
     cli_flush(CLI_OUT);
 }
 
@@ -72,52 +72,52 @@ static void owner_json(json_t *object, const struct platter_owner *owner)
         [PLATTER_OWNER_UNKNOWN] = "unknown", [PLATTER_OWNER_OUTSIDE] = "outside",
     };
 
-    cli_json_number(object, "offset", owner->offset);
-    cli_json_number(object, "length", owner->length);
+    platter_json_number(object, "offset", owner->offset);
+    platter_json_number(object, "length", owner->length);
     if (owner->kind == PLATTER_OWNER_OUTSIDE)
-        cli_json_null(object, "partition");
+        platter_json_null(object, "partition");
     else
-        cli_json_number(object, "partition", owner->partition);
-    cli_json_text(object, "filesystem", owner->filesystem[0] ? owner->filesystem : NULL);
-    cli_json_text(object, "kind", kinds[owner->kind]);
-    cli_json_text(object, "name", owner->name[0] ? owner->name : NULL);
+        platter_json_number(object, "partition", owner->partition);
+    platter_json_text(object, "filesystem", owner->filesystem[0] ? owner->filesystem : NULL);
+    platter_json_text(object, "kind", kinds[owner->kind]);
+    platter_json_text(object, "name", owner->name[0] ? owner->name : NULL);
     if (owner->kind == PLATTER_OWNER_FILE || owner->kind == PLATTER_OWNER_METADATA)
-        cli_json_number(object, "file_offset", owner->file_offset);
+        platter_json_number(object, "file_offset", owner->file_offset);
     else
-        cli_json_null(object, "file_offset");
+        platter_json_null(object, "file_offset");
 }
 
 static void owned(void *context, const struct platter_owner *owner)
 {
     struct verification *verification = context;
-    char place[96] = "", size[CLI_SIZE_TEXT], name[8192];
+    char place[96] = "", size[PLATTER_SIZE_TEXT], name[8192];
 
     if (verification->owners++ >= MOST_FINDINGS)
         return;
     if (verification->owned) {
-        owner_json(cli_json_element(verification->owned), owner);
+        owner_json(platter_json_element(verification->owned), owner);
         return;
     }
     cli_progress_end(&verification->progress);
     (void)snprintf(name, sizeof(name), "%s", owner->name);
     if (owner->kind != PLATTER_OWNER_OUTSIDE && owner->partition)
         (void)snprintf(place, sizeof(place), "partition %u, ", (unsigned)owner->partition);
-    cli_print(CLI_OUT, "damaged: %s at byte %llu of the disk: %s", cli_size_text(owner->length, size),
+    cli_print(CLI_OUT, "damaged: %s at byte %llu of the disk: %s", platter_size_text(owner->length, size),
               (unsigned long long)owner->offset, place);
     switch (owner->kind) {
     case PLATTER_OWNER_FILE:
-        cli_print(CLI_OUT, "file %s, from its byte %llu on\n", cli_printable(name),
+        cli_print(CLI_OUT, "file %s, from its byte %llu on\n", platter_printable(name),
                   (unsigned long long)owner->file_offset);
         break;
     case PLATTER_OWNER_METADATA:
-        cli_print(CLI_OUT, "the file system's own: %s\n", cli_printable(name));
+        cli_print(CLI_OUT, "the file system's own: %s\n", platter_printable(name));
         break;
     case PLATTER_OWNER_FREE:
         cli_print(CLI_OUT, "no file\n");
         break;
     case PLATTER_OWNER_UNKNOWN:
     case PLATTER_OWNER_OUTSIDE:
-        cli_print(CLI_OUT, "%s\n", cli_printable(name));
+        cli_print(CLI_OUT, "%s\n", platter_printable(name));
         break;
     }
     cli_flush(CLI_OUT);
@@ -136,22 +136,22 @@ static void tell(const char *image, struct cli_reply *reply, const struct platte
     uint64_t count = verification->count, owners = verification->owners;
     uint64_t omitted = count > MOST_FINDINGS ? count - MOST_FINDINGS : 0;
     uint64_t owners_omitted = (owners > MOST_FINDINGS ? owners - MOST_FINDINGS : 0) + verification->damage_omitted;
-    char size[CLI_SIZE_TEXT];
+    char size[PLATTER_SIZE_TEXT];
 
     if (reply->json) {
-        cli_json_number(reply->root, "bytes_checked", report->bytes_checked);
-        cli_json_bool(reply->root, "checksums", report->checksums);
-        cli_json_number(reply->root, "errors", report->errors);
-        cli_json_number(reply->root, "warnings", report->warnings);
-        cli_json_number(reply->root, "findings_omitted", omitted);
-        cli_json_number(reply->root, "damaged_omitted", owners_omitted);
+        platter_json_number(reply->root, "bytes_checked", report->bytes_checked);
+        platter_json_bool(reply->root, "checksums", report->checksums);
+        platter_json_number(reply->root, "errors", report->errors);
+        platter_json_number(reply->root, "warnings", report->warnings);
+        platter_json_number(reply->root, "findings_omitted", omitted);
+        platter_json_number(reply->root, "damaged_omitted", owners_omitted);
         return;
     }
     if (omitted > 0)
         cli_print(CLI_OUT, "... and %llu more findings\n", (unsigned long long)omitted);
     if (owners_omitted > 0)
         cli_print(CLI_OUT, "... and %llu more damaged places\n", (unsigned long long)owners_omitted);
-    cli_print(CLI_OUT, "%s: %s checked%s: ", image, cli_size_text(report->bytes_checked, size),
+    cli_print(CLI_OUT, "%s: %s checked%s: ", image, platter_size_text(report->bytes_checked, size),
               report->checksums ? " against checksums" : " (there are no checksums of the data)");
     if (report->errors == 0 && report->warnings == 0)
         cli_print(CLI_OUT, "no errors\n");
@@ -173,9 +173,9 @@ enum platter_result cli_verify(const struct cli_arguments *arguments, struct cli
     if (result != PLATTER_OK)
         return result;
     if (reply->json) {
-        cli_json_text(reply->root, "image", arguments->operands[0]);
-        verification.findings = cli_json_array(reply->root, "findings");
-        verification.owned = cli_json_array(reply->root, "damaged");
+        platter_json_text(reply->root, "image", arguments->operands[0]);
+        verification.findings = platter_json_array(reply->root, "findings");
+        verification.owned = platter_json_array(reply->root, "damaged");
     }
     cli_interrupt_catch(NULL, NULL);
     cli_progress_begin(&verification.progress);

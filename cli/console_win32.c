@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wide_win32.h"
+#include "../mount/wide_win32.h"
 
 /* Windows gives a closed console 5 s and a logoff 20 s; then the process ends however far it is. */
 #define LAST_WORDS_MS 19000
@@ -37,7 +37,7 @@ bool cli_is_terminal(enum cli_stream stream)
 
 void cli_write(enum cli_stream stream, const char *text)
 {
-    wchar_t *wide = cli_is_terminal(stream) ? cli_wide(text) : NULL;
+    wchar_t *wide = cli_is_terminal(stream) ? platter_wide(text) : NULL;
     const wchar_t *at = wide;
     size_t left = wide ? wcslen(wide) : 0;
 

@@ -4,7 +4,7 @@
 
 #include "console.h"
 #include "table.h"
-#include "text.h"
+#include "../mount/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,20 +12,20 @@
 void cli_image_json(json_t *root, struct platter_image *image)
 {
     const struct platter_image_info *info = platter_image_info(image);
-    json_t *object = cli_json_object(root, "image"), *details;
+    json_t *object = platter_json_object(root, "image"), *details;
 
-    cli_json_text(object, "path", info->path);
-    cli_json_text(object, "format", info->format);
-    cli_json_text(object, "variant", info->variant);
-    cli_json_number(object, "virtual_size", info->virtual_size);
-    cli_json_number(object, "file_size", info->file_size);
-    cli_json_number(object, "allocated_size", info->allocated_size);
-    cli_json_number(object, "sector_size", info->sector_size);
-    cli_json_number(object, "physical_sector_size", info->physical_sector_size);
-    cli_json_bool(object, "writable", info->writable);
-    details = cli_json_object(object, "details");
+    platter_json_text(object, "path", info->path);
+    platter_json_text(object, "format", info->format);
+    platter_json_text(object, "variant", info->variant);
+    platter_json_number(object, "virtual_size", info->virtual_size);
+    platter_json_number(object, "file_size", info->file_size);
+    platter_json_number(object, "allocated_size", info->allocated_size);
+    platter_json_number(object, "sector_size", info->sector_size);
+    platter_json_number(object, "physical_sector_size", info->physical_sector_size);
+    platter_json_bool(object, "writable", info->writable);
+    details = platter_json_object(object, "details");
     for (size_t i = 0; i < info->detail_count; i++)
-        cli_json_text(details, info->details[i].key, info->details[i].value);
+        platter_json_text(details, info->details[i].key, info->details[i].value);
 }
 
 static void print_line(const char *key, const char *value)
@@ -33,17 +33,17 @@ static void print_line(const char *key, const char *value)
     char copy[1024];
 
     (void)snprintf(copy, sizeof(copy), "%s", value);
-    cli_print(CLI_OUT, "%-18s%s\n", key, cli_printable(copy));
+    cli_print(CLI_OUT, "%-18s%s\n", key, platter_printable(copy));
 }
 
 static void print_size(const char *key, uint64_t size)
 {
-    char human[CLI_SIZE_TEXT], exact[CLI_SIZE_TEXT];
+    char human[PLATTER_SIZE_TEXT], exact[PLATTER_SIZE_TEXT];
 
     if (size < 1024)
-        cli_print(CLI_OUT, "%-18s%s\n", key, cli_size_text(size, human));
+        cli_print(CLI_OUT, "%-18s%s\n", key, platter_size_text(size, human));
     else
-        cli_print(CLI_OUT, "%-18s%s (%s bytes)\n", key, cli_size_text(size, human), cli_grouped(size, exact));
+        cli_print(CLI_OUT, "%-18s%s (%s bytes)\n", key, platter_size_text(size, human), platter_grouped(size, exact));
 }
 
 void cli_image_print(struct platter_image *image)
@@ -82,61 +82,62 @@ static const char *style_name(enum platter_table_style style)
 
 static void partition_json(json_t *object, enum platter_table_style style, const struct platter_partition *partition)
 {
-    char text[CLI_GUID_TEXT];
+    char text[PLATTER_GUID_TEXT];
 
-    cli_json_number(object, "number", partition->number);
-    cli_json_number(object, "offset", partition->offset);
-    cli_json_number(object, "length", partition->length);
+    platter_json_number(object, "number", partition->number);
+    platter_json_number(object, "offset", partition->offset);
+    platter_json_number(object, "length", partition->length);
     if (style == PLATTER_TABLE_MBR) {
         (void)snprintf(text, sizeof(text), "0x%02x", partition->mbr_type);
-        cli_json_text(object, "type", text);
+        platter_json_text(object, "type", text);
     } else {
-        cli_json_text(object, "type", style == PLATTER_TABLE_GPT ? cli_guid_text(partition->gpt_type, text) : NULL);
+        platter_json_text(object, "type",
+                          style == PLATTER_TABLE_GPT ? platter_guid_text(partition->gpt_type, text) : NULL);
     }
-    cli_json_text(object, "type_name",
-                  style == PLATTER_TABLE_NONE ? NULL : platter_partition_type_name(style, partition));
-    cli_json_text(object, "id", style == PLATTER_TABLE_GPT ? cli_guid_text(partition->gpt_id, text) : NULL);
-    cli_json_text(object, "name", partition->name);
+    platter_json_text(object, "type_name",
+                      style == PLATTER_TABLE_NONE ? NULL : platter_partition_type_name(style, partition));
+    platter_json_text(object, "id", style == PLATTER_TABLE_GPT ? platter_guid_text(partition->gpt_id, text) : NULL);
+    platter_json_text(object, "name", partition->name);
     if (style == PLATTER_TABLE_GPT) {
         (void)snprintf(text, sizeof(text), "0x%016llx", (unsigned long long)partition->gpt_attributes);
-        cli_json_text(object, "attributes", text);
+        platter_json_text(object, "attributes", text);
     } else {
-        cli_json_null(object, "attributes");
+        platter_json_null(object, "attributes");
     }
-    cli_json_bool(object, "bootable", partition->bootable);
-    cli_json_bool(object, "logical", partition->logical);
-    cli_json_text(object, "filesystem", partition->filesystem[0] ? partition->filesystem : NULL);
-    cli_json_text(object, "label", partition->label);
+    platter_json_bool(object, "bootable", partition->bootable);
+    platter_json_bool(object, "logical", partition->logical);
+    platter_json_text(object, "filesystem", partition->filesystem[0] ? partition->filesystem : NULL);
+    platter_json_text(object, "label", partition->label);
 }
 
 void cli_partitions_json(json_t *root, const struct platter_partition_table *table)
 {
-    json_t *object = cli_json_object(root, "partition_table"), *array;
-    char text[CLI_GUID_TEXT];
+    json_t *object = platter_json_object(root, "partition_table"), *array;
+    char text[PLATTER_GUID_TEXT];
 
-    cli_json_text(object, "style", style_name(table->style));
+    platter_json_text(object, "style", style_name(table->style));
     if (table->style == PLATTER_TABLE_GPT) {
-        cli_json_text(object, "id", cli_guid_text(table->gpt_disk_id, text));
+        platter_json_text(object, "id", platter_guid_text(table->gpt_disk_id, text));
     } else if (table->style == PLATTER_TABLE_MBR) {
         (void)snprintf(text, sizeof(text), "0x%08x", (unsigned)table->mbr_signature);
-        cli_json_text(object, "id", text);
+        platter_json_text(object, "id", text);
     } else {
-        cli_json_null(object, "id");
+        platter_json_null(object, "id");
     }
-    cli_json_bool(object, "backup_used", table->gpt_backup_used);
-    cli_json_text(object, "warning", table->warning[0] ? table->warning : NULL);
-    array = cli_json_array(object, "partitions");
+    platter_json_bool(object, "backup_used", table->gpt_backup_used);
+    platter_json_text(object, "warning", table->warning[0] ? table->warning : NULL);
+    array = platter_json_array(object, "partitions");
     for (size_t i = 0; i < table->count; i++)
-        partition_json(cli_json_element(array), table->style, &table->partitions[i]);
+        partition_json(platter_json_element(array), table->style, &table->partitions[i]);
 }
 
 static void print_heading(const struct platter_partition_table *table)
 {
-    char guid[CLI_GUID_TEXT];
+    char guid[PLATTER_GUID_TEXT];
 
     switch (table->style) {
     case PLATTER_TABLE_GPT:
-        cli_print(CLI_OUT, "%-18sgpt, disk id %s%s\n", "partition table:", cli_guid_text(table->gpt_disk_id, guid),
+        cli_print(CLI_OUT, "%-18sgpt, disk id %s%s\n", "partition table:", platter_guid_text(table->gpt_disk_id, guid),
                   table->gpt_backup_used ? " (read from its backup)" : "");
         break;
     case PLATTER_TABLE_MBR:
@@ -164,7 +165,7 @@ bool cli_partitions_print(const struct platter_partition_table *table)
     cli_table_row(&shown, heading);
     for (size_t i = 0; i < table->count; i++) {
         const struct platter_partition *partition = &table->partitions[i];
-        char number[16], offset[CLI_SIZE_TEXT], bytes[CLI_SIZE_TEXT], size[CLI_SIZE_TEXT], notes[192];
+        char number[16], offset[PLATTER_SIZE_TEXT], bytes[PLATTER_SIZE_TEXT], size[PLATTER_SIZE_TEXT], notes[192];
         const char *type =
             table->style == PLATTER_TABLE_NONE ? "whole image" : platter_partition_type_name(table->style, partition);
 
@@ -172,9 +173,9 @@ bool cli_partitions_print(const struct platter_partition_table *table)
         (void)snprintf(notes, sizeof(notes), "%s%s%s%s%s", partition->logical ? "logical" : "",
                        partition->logical && partition->bootable ? ", " : "", partition->bootable ? "active" : "",
                        partition->name[0] && (partition->logical || partition->bootable) ? ", " : "", partition->name);
-        cli_table_row(&shown, (const char *const[]){number, cli_grouped(partition->offset, offset),
-                                                    cli_grouped(partition->length, bytes),
-                                                    cli_size_text(partition->length, size), type,
+        cli_table_row(&shown, (const char *const[]){number, platter_grouped(partition->offset, offset),
+                                                    platter_grouped(partition->length, bytes),
+                                                    platter_size_text(partition->length, size), type,
                                                     partition->filesystem[0] ? partition->filesystem : "-",
                                                     partition->label[0] ? partition->label : "-", notes});
     }

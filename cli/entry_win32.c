@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "main.h"
-#include "wide_win32.h"
+#include "../mount/wide_win32.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ int wmain(int argc, wchar_t **wide)
     int status = 0;
 
     for (int i = 0; argv && i < argc; i++) {
-        argv[i] = cli_narrow(wide[i]);
+        argv[i] = platter_narrow(wide[i]);
         if (!argv[i])
             status = 11;
     }

@@ -2,17 +2,15 @@
 #include "image.h"
 
 #include "../engine/os/file.h"
-#include "choose.h"
+#include "../mount/choose.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define PASSWORD_MOST 1024u
-
 /* The first line of a file, so that a password stands neither in the list of processes nor in a shell's history. */
 static enum platter_result read_password(const char *path, char *password, struct platter_error *err)
 {
-    uint8_t line[PASSWORD_MOST + 2];
+    uint8_t line[CLI_PASSWORD_MOST + 2];
     struct platter_os_file *file;
     enum platter_result result = platter_os_file_open(path, PLATTER_OS_FILE_SHARE_WRITERS, &file, err);
     size_t length = 0, at = 0;
@@ -25,7 +23,7 @@ static enum platter_result read_password(const char *path, char *password, struc
         return result;
     while (at < length && line[at] != '\n' && line[at] != '\r' && line[at] != '\0')
         at++;
-    if (at == 0 || at > PASSWORD_MOST)
+    if (at == 0 || at > CLI_PASSWORD_MOST)
         result = platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
                                    at ? "its first line is longer than a password can be" : "its first line is empty");
     else
@@ -51,45 +49,49 @@ static enum platter_result check_format(const char *option, const char *wanted, 
                              wanted, names);
 }
 
-/* `format_option`: which one names the image's format. `password`: PASSWORD_MOST + 1 bytes, used by the options. */
+/* `format_option`: which one names the image's format. */
 static enum platter_result read_options(const struct cli_arguments *arguments, const char *format_option,
-                                        uint32_t flags, char *password, struct platter_open_options *options,
-                                        struct platter_error *err)
+                                        struct cli_image_options *options, struct platter_error *err)
 {
     const char *password_file = cli_option_value(arguments, "password-file");
     uint64_t sector_size = 0, disk = 0;
     enum platter_result result = cli_option_number(arguments, "sector-size", 512, 4096, &sector_size, err);
 
+    memset(options, 0, sizeof(*options));
     if (result == PLATTER_OK)
         result = cli_option_number(arguments, "disk", 1, 1024, &disk, err);
     if (result == PLATTER_OK && password_file)
-        result = read_password(password_file, password, err);
+        result = read_password(password_file, options->password, err);
     if (result != PLATTER_OK)
         return result;
     if (sector_size & (sector_size - 1))
         return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
                                  "'--sector-size %llu': want 512, 1024, 2048 or 4096", (unsigned long long)sector_size);
-    memset(options, 0, sizeof(*options));
-    options->flags = flags;
-    options->sector_size = (uint32_t)sector_size;
-    options->snapshot = cli_option_value(arguments, "snapshot");
-    options->disk = (uint32_t)disk;
-    options->password = password_file ? password : NULL;
-    options->format = cli_option_value(arguments, format_option);
-    return options->format ? check_format(format_option, options->format, err) : PLATTER_OK;
+    options->open.sector_size = (uint32_t)sector_size;
+    options->open.snapshot = cli_option_value(arguments, "snapshot");
+    options->open.disk = (uint32_t)disk;
+    options->open.password = password_file ? options->password : NULL;
+    options->open.format = cli_option_value(arguments, format_option);
+    return options->open.format ? check_format(format_option, options->open.format, err) : PLATTER_OK;
+}
+
+enum platter_result cli_image_options_read(const struct cli_arguments *arguments, struct cli_image_options *options,
+                                           struct platter_error *err)
+{
+    return read_options(arguments, "format", options, err);
 }
 
 static enum platter_result open_image(const struct cli_arguments *arguments, const char *path,
                                       const char *format_option, uint32_t flags, struct platter_image **image,
                                       struct platter_error *err)
 {
-    char password[PASSWORD_MOST + 1] = "";
-    struct platter_open_options options;
-    enum platter_result result = read_options(arguments, format_option, flags, password, &options, err);
+    struct cli_image_options options;
+    enum platter_result result = read_options(arguments, format_option, &options, err);
 
     if (result != PLATTER_OK)
         return result;
-    return platter_image_open(path, &options, image, err);
+    options.open.flags = flags;
+    return platter_image_open(path, &options.open, image, err);
 }
 
 enum platter_result cli_image_open(const struct cli_arguments *arguments, uint32_t flags, struct platter_image **image,
@@ -104,43 +106,21 @@ enum platter_result cli_source_open(const struct cli_arguments *arguments, const
     return open_image(arguments, path, "source-format", 0, image, err);
 }
 
-enum platter_result cli_image_open_writable(const struct cli_arguments *arguments, uint32_t flags,
-                                            struct platter_image **image, char *why, size_t why_size,
-                                            struct platter_error *err)
-{
-    struct platter_error first;
-    enum platter_result result = cli_image_open(arguments, flags | PLATTER_OPEN_WRITABLE, image, &first);
-
-    why[0] = '\0';
-    if (result == PLATTER_OK) {
-        if (!(platter_block_caps(platter_image_block(*image)) & PLATTER_CAP_WRITE))
-            (void)snprintf(why, why_size, "%s images of this kind cannot be written",
-                           platter_image_info(*image)->format);
-        return PLATTER_OK;
-    }
-    if (result != PLATTER_E_ACCESS && result != PLATTER_E_READ_ONLY && result != PLATTER_E_UNSUPPORTED) {
-        *err = first;
-        return result;
-    }
-    (void)snprintf(why, why_size, "%s", first.message);
-    return cli_image_open(arguments, flags & ~(uint32_t)PLATTER_OPEN_UNBUFFERED, image, err);
-}
-
 enum platter_result cli_image_block(const struct cli_arguments *arguments, struct platter_image *image,
                                     struct platter_block **block, struct platter_error *err)
 {
     struct platter_block *disk = platter_image_block(image);
     struct platter_partition_table *table = NULL;
     const char *text = cli_option_value(arguments, "partition");
-    struct cli_choice choice;
-    size_t chosen[CLI_MAX_CHOSEN], count;
+    struct platter_choice choice;
+    size_t chosen[PLATTER_MAX_CHOSEN], count;
     enum platter_result result;
 
     if (!text) {
         *block = platter_block_ref(disk);
         return PLATTER_OK;
     }
-    result = cli_choice_parse(text, &choice, err);
+    result = platter_choice_parse(text, &choice, err);
     if (result != PLATTER_OK)
         return result;
     if (choice.count != 1)
@@ -149,7 +129,7 @@ enum platter_result cli_image_block(const struct cli_arguments *arguments, struc
     result = platter_partitions_read(disk, &table, err);
     if (result != PLATTER_OK)
         return result;
-    result = cli_choice_apply(&choice, table, arguments->operands[0], chosen, &count, err);
+    result = platter_choice_apply(&choice, table, arguments->operands[0], chosen, &count, err);
     if (result == PLATTER_OK)
         result = platter_partition_open(disk, &table->partitions[chosen[0]], block, err);
     platter_partitions_free(table);

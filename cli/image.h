@@ -3,8 +3,9 @@
 #ifndef PLATTER_CLI_IMAGE_H
 #define PLATTER_CLI_IMAGE_H
 
+#include "../mount/overlay.h"
 #include "arguments.h"
-#include "json.h"
+#include "../mount/json.h"
 
 /* What an image may have to be told that is opened. */
 #define CLI_IMAGE_DETAIL_OPTIONS                                                                                       \
@@ -13,6 +14,15 @@
         {"disk", "N", "which disk of a backup that holds several, counted from 1; the first otherwise"},               \
     {                                                                                                                  \
         "password-file", "FILE", "open an encrypted image with the password on the first line of FILE"                 \
+    }
+
+/* For the option table of every command that writes to images. */
+#define CLI_OVERLAY_OPTION                                                                                             \
+    {                                                                                                                  \
+        "overlay", "[=FILE]",                                                                                          \
+            "leave the image as it is and write to FILE, a QCOW2 overlay, made if it is not there; without FILE, to "  \
+            "a "                                                                                                       \
+            "temporary one that goes with the mount"                                                                   \
     }
 
 /* For the option table of every command that opens an image. */
@@ -25,19 +35,22 @@
     {"source-format", "NAME", "take IMAGE for this format instead of looking at its content ('raw': a bare disk)"},    \
         CLI_IMAGE_DETAIL_OPTIONS
 
+#define CLI_PASSWORD_MOST 1024u
+
+/* The options above, read; `open` may borrow `password`, so this is not to be copied. */
+struct cli_image_options {
+    struct platter_open_options open;
+    char password[CLI_PASSWORD_MOST + 1];
+};
+
+enum platter_result cli_image_options_read(const struct cli_arguments *arguments, struct cli_image_options *options,
+                                           struct platter_error *err);
 /* Opens operand 0 as the options above say. `flags`: enum platter_open_flag. */
 enum platter_result cli_image_open(const struct cli_arguments *arguments, uint32_t flags, struct platter_image **image,
                                    struct platter_error *err);
 /* Opens `path` as CLI_SOURCE_OPTIONS say, for reading. */
 enum platter_result cli_source_open(const struct cli_arguments *arguments, const char *path,
                                     struct platter_image **image, struct platter_error *err);
-/*
- * The same for writing, or read-only when it cannot be written: then *why tells the reason, and is "" otherwise. What
- * is wrong with the image beyond that is an error.
- */
-enum platter_result cli_image_open_writable(const struct cli_arguments *arguments, uint32_t flags,
-                                            struct platter_image **image, char *why, size_t why_size,
-                                            struct platter_error *err);
 /*
  * What is to be read or served: the whole disk, or the partition that --partition names. One reference, the caller's.
  */

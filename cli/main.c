@@ -17,9 +17,9 @@ static void show_version(struct cli_reply *reply)
     if (reply->json) {
         json_t *formats;
 
-        cli_json_text(reply->root, "version", PLATTER_VERSION);
-        cli_json_number(reply->root, "protocol_version", PLATTER_PROTOCOL_VERSION);
-        formats = cli_json_array(reply->root, "formats");
+        platter_json_text(reply->root, "version", PLATTER_VERSION);
+        platter_json_number(reply->root, "protocol_version", PLATTER_PROTOCOL_VERSION);
+        formats = platter_json_array(reply->root, "formats");
         for (; *name; name++)
             (void)json_array_append_new(formats, json_string(*name));
         return;
@@ -60,8 +60,8 @@ int cli_main(int argc, char *const *argv)
     reply.json = arguments.json && !arguments.help;
     if (reply.json) {
         reply.root = json_object();
-        cli_json_number(reply.root, "schema", CLI_JSON_SCHEMA);
-        cli_json_text(reply.root, "command", arguments.command ? arguments.command->name : NULL);
+        platter_json_number(reply.root, "schema", CLI_JSON_SCHEMA);
+        platter_json_text(reply.root, "command", arguments.command ? arguments.command->name : NULL);
     }
     if (result == PLATTER_OK)
         result = run(&arguments, &reply, &err);
@@ -76,7 +76,7 @@ int cli_main(int argc, char *const *argv)
         cli_flush(CLI_OUT);
         cli_error_print(&err, reply.hint);
         if (reply.json && !reply.printed)
-            cli_error_json(reply.root, &err, reply.hint);
+            platter_error_json(reply.root, &err, reply.hint);
     }
     if (reply.json && !reply.printed && !cli_reply_print(&reply)) {
         cli_print(CLI_ERR, "platter: out of memory for the answer; close some programs and try again\n");

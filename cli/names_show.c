@@ -1,29 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* The names of drives as people and programs read them. */
-#include "names.h"
+#include "names_show.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "console.h"
 #include "table.h"
-#include "text.h"
+#include "../mount/text.h"
 
 #define WHO_TEXT 320
 
 /* A letter as one session, or everybody, has it. */
 struct view {
-    const struct cli_names_directory *directory;
-    const struct cli_name *name;
+    const struct platter_names_directory *directory;
+    const struct platter_name *name;
     bool hides; /* the machine's drive of that letter */
 };
 
-static const char *target_of(const struct cli_name *name)
+static const char *target_of(const struct platter_name *name)
 {
     return name->target ? name->target : "";
 }
 
-static const char *who(const struct cli_names_directory *directory, char buffer[WHO_TEXT])
+static const char *who(const struct platter_names_directory *directory, char buffer[WHO_TEXT])
 {
     if (directory->global)
         (void)snprintf(buffer, WHO_TEXT, "everybody");
@@ -32,11 +31,11 @@ static const char *who(const struct cli_names_directory *directory, char buffer[
     else
         (void)snprintf(buffer, WHO_TEXT, "logon session %08x-%08x", (unsigned)(directory->luid >> 32),
                        (unsigned)directory->luid);
-    return cli_printable(buffer);
+    return platter_printable(buffer);
 }
 
 /* The name `letter`: in each directory that has it, that for everybody first. Calls function for each; their count. */
-static size_t each_view(const struct cli_names *names, char letter,
+static size_t each_view(const struct platter_names *names, char letter,
                         void (*function)(void *context, const struct view *), void *context)
 {
     const char text[] = {letter, ':', '\0'};
@@ -44,7 +43,7 @@ static size_t each_view(const struct cli_names *names, char letter,
     size_t count = 0;
 
     for (size_t i = 0; i < names->count; i++) {
-        struct view view = {&names->directories[i], cli_names_find(&names->directories[i], text), false};
+        struct view view = {&names->directories[i], platter_names_find(&names->directories[i], text), false};
 
         if (!view.name)
             continue;
@@ -58,27 +57,27 @@ static size_t each_view(const struct cli_names *names, char letter,
 
 /* ---- What was not seen --------------------------------------------------------------------------------------------- */
 
-static const char *needed(const struct cli_names *names)
+static const char *needed(const struct platter_names *names)
 {
     return names->elevated ? "system" : "administrator";
 }
 
-static const char *needed_text(const struct cli_names *names)
+static const char *needed_text(const struct platter_names *names)
 {
     return names->elevated ? "only that session and SYSTEM may look into it"
                            : "run it as an administrator to look into it";
 }
 
-static void print_unseen(const struct cli_names *names)
+static void print_unseen(const struct platter_names *names)
 {
     for (size_t i = 0; i < names->count; i++) {
-        const struct cli_names_directory *directory = &names->directories[i];
+        const struct platter_names_directory *directory = &names->directories[i];
         char text[WHO_TEXT];
 
-        if (directory->state == CLI_NAMES_DENIED)
+        if (directory->state == PLATTER_NAMES_DENIED)
             cli_print(CLI_OUT, "not seen: %s (%s): access denied, %s\n", directory->path, who(directory, text),
                       needed_text(names));
-        else if (directory->state == CLI_NAMES_FAILED)
+        else if (directory->state == PLATTER_NAMES_FAILED)
             cli_print(CLI_OUT, "not seen: %s (%s): it could not be read, status %08x\n", directory->path,
                       who(directory, text), (unsigned)directory->status);
     }
@@ -90,7 +89,7 @@ static void print_unseen(const struct cli_names *names)
 /* ---- For people ---------------------------------------------------------------------------------------------------- */
 
 struct printing {
-    const struct cli_names *names;
+    const struct platter_names *names;
     struct cli_table *table;
     char letter;
 };
@@ -98,16 +97,16 @@ struct printing {
 static void add_row(void *context, const struct view *view)
 {
     const struct printing *printing = context;
-    char text[WHO_TEXT], meaning[CLI_MEANING_TEXT];
+    char text[WHO_TEXT], meaning[PLATTER_MEANING_TEXT];
     const char drive[] = {printing->letter, ':', '\0'};
 
     cli_table_row(printing->table,
                   (const char *const[]){drive, who(view->directory, text), view->hides ? "hides it" : "",
-                                        cli_target_meaning(printing->names, target_of(view->name), meaning),
+                                        platter_target_meaning(printing->names, target_of(view->name), meaning),
                                         target_of(view->name)});
 }
 
-bool cli_names_print_letters(const struct cli_names *names)
+bool cli_names_print_letters(const struct platter_names *names)
 {
     static const char *const heading[] = {"drive", "for", "", "what it is", "leads to"};
     struct cli_table table = {.columns = sizeof(heading) / sizeof(heading[0])};
@@ -127,15 +126,16 @@ bool cli_names_print_letters(const struct cli_names *names)
 static void print_view(void *context, const struct view *view)
 {
     const struct printing *printing = context;
-    char text[WHO_TEXT], meaning[CLI_MEANING_TEXT], target[CLI_MEANING_TEXT];
+    char text[WHO_TEXT], meaning[PLATTER_MEANING_TEXT], target[PLATTER_MEANING_TEXT];
 
     (void)snprintf(target, sizeof(target), "%.600s", target_of(view->name));
     cli_print(CLI_OUT, "%c: for %s: %s, by the link %s\\%c: to %s%s\n", printing->letter, who(view->directory, text),
-              cli_printable(cli_target_meaning(printing->names, target_of(view->name), meaning)), view->directory->path,
-              printing->letter, cli_printable(target), view->hides ? "; hides the one for everybody" : "");
+              platter_printable(platter_target_meaning(printing->names, target_of(view->name), meaning)),
+              view->directory->path, printing->letter, platter_printable(target),
+              view->hides ? "; hides the one for everybody" : "");
 }
 
-bool cli_names_print_letter(const struct cli_names *names, char letter)
+bool cli_names_print_letter(const struct platter_names *names, char letter)
 {
     struct printing printing = {names, NULL, letter};
 
@@ -145,17 +145,17 @@ bool cli_names_print_letter(const struct cli_names *names, char letter)
     return !names->without_memory;
 }
 
-bool cli_names_print_all(const struct cli_names *names)
+bool cli_names_print_all(const struct platter_names *names)
 {
     static const char *const heading[] = {"name", "type", "leads to", "notes"};
     bool whole = true;
 
     for (size_t i = 0; i < names->count; i++) {
-        const struct cli_names_directory *directory = &names->directories[i];
+        const struct platter_names_directory *directory = &names->directories[i];
         struct cli_table table = {.columns = sizeof(heading) / sizeof(heading[0])};
         char text[WHO_TEXT];
 
-        if (directory->state != CLI_NAMES_READ)
+        if (directory->state != PLATTER_NAMES_READ)
             continue;
         cli_print(CLI_OUT, "%s%s (%s): %u name%s\n", i > 0 ? "\n" : "", directory->path, who(directory, text),
                   (unsigned)directory->count, directory->count == 1 ? "" : "s");
@@ -163,10 +163,10 @@ bool cli_names_print_all(const struct cli_names *names)
             continue;
         cli_table_row(&table, heading);
         for (size_t j = 0; j < directory->count; j++) {
-            const struct cli_name *name = &directory->names[j];
-            const struct cli_names_volume *volume = cli_names_volume_of(names, name->target);
+            const struct platter_name *name = &directory->names[j];
+            const struct platter_names_volume *volume = platter_names_volume_of(names, name->target);
             bool hides = !directory->global && names->directories[0].global && name->name &&
-                         cli_names_find(&names->directories[0], name->name);
+                         platter_names_find(&names->directories[0], name->name);
             char notes[64] = "";
 
             if (volume)
@@ -185,31 +185,31 @@ bool cli_names_print_all(const struct cli_names *names)
 
 /* ---- For programs --------------------------------------------------------------------------------------------------- */
 
-static void logon_json(json_t *object, const struct cli_names_directory *directory)
+static void logon_json(json_t *object, const struct platter_names_directory *directory)
 {
     char text[32];
 
     (void)snprintf(text, sizeof(text), "%08x-%08x", (unsigned)(directory->luid >> 32), (unsigned)directory->luid);
-    cli_json_text(object, "logon_id", directory->global ? NULL : text);
-    cli_json_text(object, "who", directory->who);
-    cli_json_bool(object, "own", directory->own);
+    platter_json_text(object, "logon_id", directory->global ? NULL : text);
+    platter_json_text(object, "who", directory->who);
+    platter_json_bool(object, "own", directory->own);
 }
 
-static void name_json(json_t *object, const struct cli_names *names, const struct cli_name *name)
+static void name_json(json_t *object, const struct platter_names *names, const struct platter_name *name)
 {
-    const struct cli_names_volume *volume = cli_names_volume_of(names, name->target);
-    char meaning[CLI_MEANING_TEXT];
+    const struct platter_names_volume *volume = platter_names_volume_of(names, name->target);
+    char meaning[PLATTER_MEANING_TEXT];
 
-    cli_json_text(object, "target", name->target);
-    cli_json_text(object, "meaning", name->target ? cli_target_meaning(names, name->target, meaning) : NULL);
+    platter_json_text(object, "target", name->target);
+    platter_json_text(object, "meaning", name->target ? platter_target_meaning(names, name->target, meaning) : NULL);
     if (volume)
-        cli_json_number(object, "volume", volume->id);
+        platter_json_number(object, "volume", volume->id);
     else
-        cli_json_null(object, "volume");
+        platter_json_null(object, "volume");
 }
 
 struct gathering {
-    const struct cli_names *names;
+    const struct platter_names *names;
     json_t *object;   /* of the letter; made when the first view comes */
     json_t *letters;  /* where to */
     json_t *sessions; /* of the letter */
@@ -223,62 +223,62 @@ static void view_json(void *context, const struct view *view)
     const char drive[] = {gathering->letter, ':', '\0'};
 
     if (!gathering->object) {
-        gathering->object = cli_json_element(gathering->letters);
-        cli_json_text(gathering->object, "letter", drive);
+        gathering->object = platter_json_element(gathering->letters);
+        platter_json_text(gathering->object, "letter", drive);
     }
     if (view->directory->global) {
-        name_json(cli_json_object(gathering->object, "global"), gathering->names, view->name);
+        name_json(platter_json_object(gathering->object, "global"), gathering->names, view->name);
         gathering->global = true;
         return;
     }
     if (!gathering->sessions) {
         if (!gathering->global)
-            cli_json_null(gathering->object, "global");
-        gathering->sessions = cli_json_array(gathering->object, "sessions");
+            platter_json_null(gathering->object, "global");
+        gathering->sessions = platter_json_array(gathering->object, "sessions");
     }
-    json_t *session = cli_json_element(gathering->sessions);
+    json_t *session = platter_json_element(gathering->sessions);
     logon_json(session, view->directory);
     name_json(session, gathering->names, view->name);
-    cli_json_bool(session, "hides_global", view->hides);
+    platter_json_bool(session, "hides_global", view->hides);
 }
 
-static void directory_json(json_t *object, const struct cli_names *names, const struct cli_names_directory *directory,
-                           bool all)
+static void directory_json(json_t *object, const struct platter_names *names,
+                           const struct platter_names_directory *directory, bool all)
 {
     static const char *const states[] = {"read", "denied", "none", "failed"};
     json_t *array;
 
-    cli_json_text(object, "path", directory->path);
-    cli_json_text(object, "kind", directory->global ? "global" : "session");
+    platter_json_text(object, "path", directory->path);
+    platter_json_text(object, "kind", directory->global ? "global" : "session");
     logon_json(object, directory);
-    cli_json_text(object, "state", states[directory->state]);
-    cli_json_text(object, "needs", directory->state == CLI_NAMES_DENIED ? needed(names) : NULL);
-    cli_json_number(object, "status", directory->status);
+    platter_json_text(object, "state", states[directory->state]);
+    platter_json_text(object, "needs", directory->state == PLATTER_NAMES_DENIED ? needed(names) : NULL);
+    platter_json_number(object, "status", directory->status);
     if (!all)
         return;
-    array = cli_json_array(object, "names");
+    array = platter_json_array(object, "names");
     for (size_t i = 0; i < directory->count; i++) {
-        json_t *element = cli_json_element(array);
+        json_t *element = platter_json_element(array);
 
-        cli_json_text(element, "name", directory->names[i].name);
-        cli_json_text(element, "type", directory->names[i].type);
+        platter_json_text(element, "name", directory->names[i].name);
+        platter_json_text(element, "type", directory->names[i].type);
         name_json(element, names, &directory->names[i]);
     }
 }
 
-void cli_names_json(json_t *root, const struct cli_names *names, char letter, bool all)
+void cli_names_json(json_t *root, const struct platter_names *names, char letter, bool all)
 {
-    json_t *letters = cli_json_array(root, "letters"), *directories;
+    json_t *letters = platter_json_array(root, "letters"), *directories;
 
     for (char each = letter ? letter : 'A'; each <= (letter ? letter : 'Z'); each++) {
         struct gathering gathering = {.names = names, .letters = letters, .letter = each};
 
         (void)each_view(names, each, view_json, &gathering);
         if (gathering.object && !gathering.sessions)
-            (void)cli_json_array(gathering.object, "sessions");
+            (void)platter_json_array(gathering.object, "sessions");
     }
-    directories = cli_json_array(root, "directories");
+    directories = platter_json_array(root, "directories");
     for (size_t i = 0; i < names->count; i++)
-        directory_json(cli_json_element(directories), names, &names->directories[i], all);
-    cli_json_bool(root, "all_sessions_known", names->whole);
+        directory_json(platter_json_element(directories), names, &names->directories[i], all);
+    platter_json_bool(root, "all_sessions_known", names->whole);
 }

@@ -2,7 +2,7 @@
 #include "progress.h"
 
 #include "console.h"
-#include "text.h"
+#include "../mount/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,21 +20,21 @@ void cli_progress_begin(struct cli_progress *progress)
 
 void cli_progress_line(uint64_t done, uint64_t total, uint64_t elapsed_ms, unsigned columns, char *buffer, size_t size)
 {
-    char bar[WIDEST_BAR + 1], facts[160], now[CLI_SIZE_TEXT], whole[CLI_SIZE_TEXT], rate[CLI_SIZE_TEXT];
-    char left[CLI_TIME_TEXT];
+    char bar[WIDEST_BAR + 1], facts[160], now[PLATTER_SIZE_TEXT], whole[PLATTER_SIZE_TEXT], rate[PLATTER_SIZE_TEXT];
+    char left[PLATTER_TIME_TEXT];
     double fraction = total > 0 ? (double)done / (double)total : 1;
     double speed = elapsed_ms > 0 ? (double)done * 1000 / (double)elapsed_ms : 0;
     int length, room;
 
     if (fraction > 1)
         fraction = 1;
-    length = snprintf(facts, sizeof(facts), " %3u%%  %s of %s", (unsigned)(fraction * 100), cli_size_text(done, now),
-                      cli_size_text(total, whole));
+    length = snprintf(facts, sizeof(facts), " %3u%%  %s of %s", (unsigned)(fraction * 100),
+                      platter_size_text(done, now), platter_size_text(total, whole));
     /* The first moments say nothing about the rest. */
     if (elapsed_ms >= 500 && speed >= 1)
         length += snprintf(facts + length, sizeof(facts) - (size_t)length, "  %s/s  %s left",
-                           cli_size_text((uint64_t)speed, rate),
-                           cli_duration_text((uint64_t)((double)(total > done ? total - done : 0) / speed), left));
+                           platter_size_text((uint64_t)speed, rate),
+                           platter_duration_text((uint64_t)((double)(total > done ? total - done : 0) / speed), left));
     room = (int)columns - length - 3; /* the brackets, and the last column, in which some terminals break the line */
     if (room > WIDEST_BAR)
         room = WIDEST_BAR;

@@ -2,7 +2,7 @@
 #include "reply.h"
 
 #include "console.h"
-#include "text.h"
+#include "../mount/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 bool cli_reply_print(struct cli_reply *reply)
 {
-    char *text = cli_json_dump(reply->root);
+    char *text = platter_json_dump(reply->root);
 
     reply->printed = true;
     if (!text)
@@ -41,19 +41,6 @@ const char *cli_default_hint(enum platter_result result)
     }
 }
 
-void cli_error_json(json_t *object, const struct platter_error *err, const char *hint)
-{
-    json_t *error = cli_json_object(object, "error");
-
-    cli_json_number(error, "code", (uint64_t)err->result);
-    cli_json_text(error, "name", platter_result_name(err->result));
-    cli_json_text(error, "message", err->message);
-    cli_json_text(error, "file", err->file[0] ? err->file : NULL);
-    cli_json_number(error, "offset", err->offset); /* PLATTER_NO_OFFSET is too large, and so null */
-    cli_json_number(error, "os_error", (uint32_t)err->os_error);
-    cli_json_text(error, "hint", hint);
-}
-
 void cli_error_print(const struct platter_error *err, const char *hint)
 {
     char text[sizeof(err->file) + sizeof(err->message) + 64];
@@ -62,7 +49,7 @@ void cli_error_print(const struct platter_error *err, const char *hint)
     /* A system's texts may bring full stops and line ends. */
     for (size_t length = strlen(text); length > 0 && strchr(". \r\n", text[length - 1]); length--)
         text[length - 1] = '\0';
-    cli_print(CLI_ERR, "platter: %s%s%s\n", cli_printable(text), hint ? "; " : "", hint ? hint : "");
+    cli_print(CLI_ERR, "platter: %s%s%s\n", platter_printable(text), hint ? "; " : "", hint ? hint : "");
 }
 
 void cli_warn(const char *text)
@@ -70,5 +57,5 @@ void cli_warn(const char *text)
     char copy[1024];
 
     (void)snprintf(copy, sizeof(copy), "%s", text);
-    cli_print(CLI_ERR, "platter: warning: %s\n", cli_printable(copy));
+    cli_print(CLI_ERR, "platter: warning: %s\n", platter_printable(copy));
 }

@@ -3,7 +3,7 @@
 #ifndef PLATTER_CLI_REPLY_H
 #define PLATTER_CLI_REPLY_H
 
-#include "json.h"
+#include "../mount/json.h"
 
 #include <platter/engine.h>
 
@@ -22,8 +22,6 @@ bool cli_reply_print(struct cli_reply *reply);
 
 /* What people can do about such an error, in general; NULL when there is no general advice. */
 const char *cli_default_hint(enum platter_result result);
-/* {"code": 6, "name": "format", "message": ..., "file": ..., "offset": ..., "os_error": ..., "hint": ...} under "error". */
-void cli_error_json(json_t *object, const struct platter_error *err, const char *hint);
 /* "platter: file: at byte N: cause; hint" on standard error. */
 void cli_error_print(const struct platter_error *err, const char *hint);
 /* "platter: warning: ..." on standard error. `text` may hold what an image says. */

@@ -11,7 +11,8 @@
 
 #include <platter/protocol.h>
 
-#include "wide_win32.h"
+#include "../mount/token_win32.h"
+#include "../mount/wide_win32.h"
 
 /* setupapi.h and winerror.h have them; mingw-w64's do not. */
 #ifndef ERROR_DRIVER_STORE_ADD_FAILED
@@ -23,22 +24,9 @@
 
 #define HARDWARE_ID L"" PLATTER_BUS_HARDWARE_ID
 
-bool cli_elevated(void)
-{
-    TOKEN_ELEVATION elevation = {0};
-    HANDLE token = NULL;
-    DWORD size = sizeof(elevation);
-    bool elevated = OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token) &&
-                    GetTokenInformation(token, TokenElevation, &elevation, size, &size) && elevation.TokenIsElevated;
-
-    if (token)
-        CloseHandle(token);
-    return elevated;
-}
-
 enum platter_result cli_setup_may(struct platter_error *err)
 {
-    if (cli_elevated())
+    if (platter_elevated())
         return PLATTER_OK;
     return platter_error_set(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET,
                              "only an administrator may do this; open the command prompt with 'Run as administrator'");

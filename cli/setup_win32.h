@@ -9,8 +9,6 @@
 
 #define CLI_PATH_UNITS 1024
 
-/* Whether this process runs with an administrator's rights. */
-bool cli_elevated(void);
 /* PLATTER_E_ACCESS unless this process is elevated. */
 enum platter_result cli_setup_may(struct platter_error *err);
 

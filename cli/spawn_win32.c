@@ -7,90 +7,14 @@
 #include <string.h>
 
 #include "console.h"
-#include "wide_win32.h"
+#include "../mount/wide_win32.h"
 
 /* Between two signs of life of the background process; above a request's deadline in the driver. */
 #define SILENCE_MS 60000u
 #define POLL_MS 10u
 #define MOST_REPORT (4u << 20) /* bytes */
 
-/* ---- Command lines ------------------------------------------------------------------------------------------------ */
-
-static void put(struct cli_command_line *line, wchar_t unit)
-{
-    if (line->length + 2 > line->room) {
-        size_t room = line->room ? line->room * 2 : 256;
-        wchar_t *grown = realloc(line->text, room * sizeof(*grown));
-
-        if (!grown) {
-            line->failed = true;
-            return;
-        }
-        line->text = grown;
-        line->room = room;
-    }
-    line->text[line->length++] = unit;
-    line->text[line->length] = L'\0';
-}
-
-/* The rules of "Parsing C++ command-line arguments": backslashes count only in front of a quote. */
-void cli_command_line_add(struct cli_command_line *line, const wchar_t *word)
-{
-    size_t slashes = 0;
-
-    if (line->length > 0)
-        put(line, L' ');
-    put(line, L'"');
-    for (; *word; word++) {
-        if (*word == L'\\') {
-            slashes++;
-        } else {
-            if (*word == L'"') {
-                for (size_t i = 0; i <= slashes; i++)
-                    put(line, L'\\');
-            }
-            slashes = 0;
-        }
-        put(line, *word);
-    }
-    for (size_t i = 0; i < slashes; i++)
-        put(line, L'\\');
-    put(line, L'"');
-}
-
-void cli_command_line_add_utf8(struct cli_command_line *line, const char *word)
-{
-    wchar_t *wide = cli_wide(word);
-
-    if (wide)
-        cli_command_line_add(line, wide);
-    else
-        line->failed = true;
-    free(wide);
-}
-
-void cli_command_line_free(struct cli_command_line *line)
-{
-    free(line->text);
-    memset(line, 0, sizeof(*line));
-}
-
 /* ---- Starting ----------------------------------------------------------------------------------------------------- */
-
-static wchar_t *own_program(void)
-{
-    for (DWORD room = MAX_PATH; room <= 32768; room *= 2) {
-        wchar_t *path = malloc(room * sizeof(*path));
-        DWORD length = path ? GetModuleFileNameW(NULL, path, room) : 0;
-
-        if (length > 0 && length < room)
-            return path;
-        free(path);
-        if (length == 0)
-            break;
-    }
-    return NULL;
-}
 
 static BOOL create(wchar_t *command, STARTUPINFOEXW *startup, PROCESS_INFORMATION *process)
 {
@@ -215,13 +139,13 @@ done:
     return result;
 }
 
-enum platter_result cli_spawn(struct cli_command_line *arguments, json_t **report, struct platter_error *err)
+enum platter_result cli_spawn(struct platter_command_line *arguments, json_t **report, struct platter_error *err)
 {
     SECURITY_ATTRIBUTES inherited = {sizeof(inherited), NULL, TRUE};
-    struct cli_command_line line = {0};
+    struct platter_command_line line = {0};
     PROCESS_INFORMATION process = {0};
     HANDLE ours = NULL, theirs = NULL, nothing = INVALID_HANDLE_VALUE;
-    wchar_t *program = own_program(), number[24];
+    wchar_t *program = platter_own_program(), number[24];
     enum platter_result result;
 
     if (!CreatePipe(&ours, &theirs, &inherited, 0) || !SetHandleInformation(ours, HANDLE_FLAG_INHERIT, 0)) {
@@ -233,17 +157,13 @@ enum platter_result cli_spawn(struct cli_command_line *arguments, json_t **repor
                           OPEN_EXISTING, 0, NULL);
     (void)_snwprintf(number, sizeof(number) / sizeof(number[0]), L"%llu", (unsigned long long)(uintptr_t)theirs);
     if (program) {
-        cli_command_line_add(&line, program);
-        cli_command_line_add(&line, L"mount");
-        cli_command_line_add(&line, L"--" CLI_REPORT_OPTION);
-        cli_command_line_add(&line, number);
-        if (!line.failed && !arguments->failed) {
-            put(&line, L' ');
-            for (size_t i = 0; i < arguments->length; i++)
-                put(&line, arguments->text[i]);
-        }
+        platter_command_line_add(&line, program);
+        platter_command_line_add(&line, L"mount");
+        platter_command_line_add(&line, L"--" CLI_REPORT_OPTION);
+        platter_command_line_add(&line, number);
+        platter_command_line_join(&line, arguments);
     }
-    if (!program || line.failed || arguments->failed || nothing == INVALID_HANDLE_VALUE) {
+    if (!program || line.failed || nothing == INVALID_HANDLE_VALUE) {
         result = platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
         goto close;
     }
@@ -265,7 +185,7 @@ close:
         CloseHandle(theirs);
     if (ours)
         CloseHandle(ours);
-    cli_command_line_free(&line);
+    platter_command_line_free(&line);
     free(program);
     return result;
 }
@@ -305,7 +225,7 @@ bool cli_reporter_alive(struct cli_reporter *reporter)
 
 bool cli_reporter_send(struct cli_reporter *reporter, const json_t *report)
 {
-    char *text = cli_json_dump(report);
+    char *text = platter_json_dump(report);
     bool sent = text && write_all(reporter, text, strlen(text));
 
     free(text);

@@ -3,29 +3,19 @@
 #ifndef PLATTER_CLI_SPAWN_H
 #define PLATTER_CLI_SPAWN_H
 
-#include "json.h"
+#include "../mount/command_line_win32.h"
+#include "../mount/json.h"
 
 #include <platter/engine.h>
 
 #define CLI_REPORT_OPTION "report" /* hidden: the number of the handle to report to */
-
-/* A command line under construction, quoted as the C runtime unquotes it. Starts as {0}. */
-struct cli_command_line {
-    wchar_t *text;
-    size_t length, room;
-    bool failed; /* without memory */
-};
-
-void cli_command_line_add(struct cli_command_line *line, const wchar_t *word);
-void cli_command_line_add_utf8(struct cli_command_line *line, const char *word);
-void cli_command_line_free(struct cli_command_line *line);
 
 /*
  * Starts this program again with `arguments` (options and operands, quoted) and "--report N", detached from the
  * console, and waits for its report, which is returned parsed. PLATTER_E_CANCELLED when the user did not wait;
  * PLATTER_E_FAILED when it ended without a report. The process is ended wherever this does not return PLATTER_OK.
  */
-enum platter_result cli_spawn(struct cli_command_line *arguments, json_t **report, struct platter_error *err);
+enum platter_result cli_spawn(struct platter_command_line *arguments, json_t **report, struct platter_error *err);
 
 /* ---- The other side ---- */
 

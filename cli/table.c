@@ -2,7 +2,7 @@
 #include "table.h"
 
 #include "console.h"
-#include "text.h"
+#include "../mount/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ void cli_table_row(struct cli_table *table, const char *const *cells)
         char *copy = malloc(size);
 
         if (copy)
-            cli_printable(memcpy(copy, cells[i], size));
+            platter_printable(memcpy(copy, cells[i], size));
         else
             table->failed = true;
         grown[used + i] = copy;

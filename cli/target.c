@@ -2,7 +2,7 @@
 #include "target.h"
 
 #include "console.h"
-#include "text.h"
+#include "../mount/text.h"
 
 #include <string.h>
 
@@ -11,7 +11,7 @@ static const char *const foreign[] = {"mrimgx", "mrbakx", "mrimg", "mrbak", "avh
 
 static enum platter_result deduce(const char *path, const char **format, struct platter_error *err)
 {
-    const char *dot = strrchr(cli_base_name(path), '.');
+    const char *dot = strrchr(platter_base_name(path), '.');
 
     *format = platter_format_for_name(path);
     for (size_t i = 0; dot && !*format && i < sizeof(foreign) / sizeof(foreign[0]); i++) {
@@ -51,23 +51,23 @@ static uint64_t rate_of(uint64_t bytes, uint64_t elapsed_ms)
 
 static void tell(const struct platter_image_info *info, uint64_t copied, uint64_t elapsed_ms, struct cli_reply *reply)
 {
-    char size[CLI_SIZE_TEXT], rate[CLI_SIZE_TEXT];
+    char size[PLATTER_SIZE_TEXT], rate[PLATTER_SIZE_TEXT];
 
     if (reply->json) {
-        cli_json_text(reply->root, "output", info->path);
-        cli_json_text(reply->root, "output_format", info->format);
-        cli_json_text(reply->root, "output_variant", info->variant);
-        cli_json_number(reply->root, "size", info->virtual_size);
-        cli_json_number(reply->root, "sector_size", info->sector_size);
-        cli_json_number(reply->root, "bytes", copied);
-        cli_json_number(reply->root, "milliseconds", elapsed_ms);
+        platter_json_text(reply->root, "output", info->path);
+        platter_json_text(reply->root, "output_format", info->format);
+        platter_json_text(reply->root, "output_variant", info->variant);
+        platter_json_number(reply->root, "size", info->virtual_size);
+        platter_json_number(reply->root, "sector_size", info->sector_size);
+        platter_json_number(reply->root, "bytes", copied);
+        platter_json_number(reply->root, "milliseconds", elapsed_ms);
         return;
     }
     cli_print(CLI_OUT, "%s: %s%s%s, %s", info->path, info->format, info->variant[0] ? " " : "", info->variant,
-              cli_size_text(info->virtual_size, size));
+              platter_size_text(info->virtual_size, size));
     if (copied)
         cli_print(CLI_OUT, " in %llu.%llu s (%s/s)", (unsigned long long)(elapsed_ms / 1000),
-                  (unsigned long long)(elapsed_ms % 1000 / 100), cli_size_text(rate_of(copied, elapsed_ms), rate));
+                  (unsigned long long)(elapsed_ms % 1000 / 100), platter_size_text(rate_of(copied, elapsed_ms), rate));
     cli_print(CLI_OUT, "\n");
 }
 

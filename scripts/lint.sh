@@ -32,8 +32,10 @@ trailing_space() { sources '*.[ch]' '*.sh' '*.py' '*CMakeLists.txt' tests/suites
 no_license() { sources '*.[chS]' | xargs -r awk 'FNR == 1 && !/SPDX-License-Identifier/ { print FILENAME ": the first line names no licence" }'; }
 # Arrows between the folders run one way (docs/architecture.md).
 wrong_way() {
-    grep -rnE '#include +[<"](\.\./)*(driver|provider|cli)/' engine
-    grep -rnE '#include +[<"](\.\./)*(driver|cli)/' provider
+    grep -rnE '#include +[<"](\.\./)*(driver|provider|mount|cli|service)/' engine
+    grep -rnE '#include +[<"](\.\./)*(driver|mount|cli|service)/' provider
+    grep -rnE '#include +[<"](\.\./)*(driver|cli|service)/' mount
+    grep -rnE '#include +[<"](\.\./)*(driver|cli)/' service
     grep -rnE '#include +[<"].*(engine|provider)(\.h|/)' driver
 }
 win32_elsewhere() { grep -rnE '#ifn?def _WIN32|defined\(_WIN32\)' engine | grep -v '^engine/os/'; }
@@ -48,13 +50,13 @@ layout() {
 lint "clang-format" none layout
 
 tidy() {
-    sources 'engine/*.c' 'provider/*.c' 'cli/*.c' 'driver/*.c' | grep -vE '_win32\.c$' |
+    sources 'engine/*.c' 'provider/*.c' 'mount/*.c' 'cli/*.c' 'driver/*.c' | grep -vE '_win32\.c$' |
         xargs -r -n 4 -P "$(nproc)" clang-tidy -p "${PLATTER_LINT_BUILD:-build/host}" --quiet --warnings-as-errors='*' \
             --extra-arg=-Wno-unknown-warning-option 2>/dev/null
 }
 lint "clang-tidy" tidy
 lint "cppcheck" cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr --std=c11 \
-    --suppress=missingIncludeSystem -j "$(nproc)" -I include -I . -D__GNUC__ engine provider cli
+    --suppress=missingIncludeSystem -j "$(nproc)" -I include -I . -D__GNUC__ engine provider mount cli
 # Its library for Windows takes IoCallDriver for a free; bus.c's completion routine keeps the IRP.
 lint "cppcheck of the driver" cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
     --std=c11 --platform=win64 --library=windows --suppress=missingIncludeSystem --suppress=deallocuse:driver/bus.c \

@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include "../../cli/arguments.h"
-#include "../../cli/choose.h"
-#include "../../cli/json.h"
+#include "../../mount/choose.h"
+#include "../../mount/json.h"
 #include "../../cli/progress.h"
 #include "../../cli/reply.h"
-#include "../../cli/text.h"
+#include "../../mount/text.h"
 
 /* ---- Arguments ----------------------------------------------------------------------------------------------------- */
 
@@ -242,17 +242,17 @@ static struct platter_partition whole[] = {{.number = 0}};
 static const struct platter_partition_table bare = {.style = PLATTER_TABLE_NONE, .count = 1, .partitions = whole};
 
 static enum platter_result choose(const char *text, const struct platter_partition_table *table,
-                                  size_t chosen[CLI_MAX_CHOSEN], size_t *count, struct platter_error *err)
+                                  size_t chosen[PLATTER_MAX_CHOSEN], size_t *count, struct platter_error *err)
 {
-    struct cli_choice choice;
-    enum platter_result result = cli_choice_parse(text, &choice, err);
+    struct platter_choice choice;
+    enum platter_result result = platter_choice_parse(text, &choice, err);
 
-    return result == PLATTER_OK ? cli_choice_apply(&choice, table, "disk.img", chosen, count, err) : result;
+    return result == PLATTER_OK ? platter_choice_apply(&choice, table, "disk.img", chosen, count, err) : result;
 }
 
 static void partitions_are_chosen(void **state)
 {
-    size_t chosen[CLI_MAX_CHOSEN], count;
+    size_t chosen[PLATTER_MAX_CHOSEN], count;
     struct platter_error err;
 
     (void)state;
@@ -275,14 +275,14 @@ static void wrong_choices_tell_what_there_is(void **state)
 {
     static const char *const wrong[] = {"", ",", "1,", ",1", "1,,2", "one", "1-3", "1,1", "1234567", "-1", "1 "};
     static const struct platter_partition_table empty = {.style = PLATTER_TABLE_GPT};
-    size_t chosen[CLI_MAX_CHOSEN], count;
+    size_t chosen[PLATTER_MAX_CHOSEN], count;
     struct platter_error err;
-    char many[4 * CLI_MAX_CHOSEN + 8] = "1000";
+    char many[4 * PLATTER_MAX_CHOSEN + 8] = "1000";
 
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_int_equal(choose(wrong[i], &disk, chosen, &count, &err), PLATTER_E_USAGE);
-    for (unsigned i = 0; i < CLI_MAX_CHOSEN; i++)
+    for (unsigned i = 0; i < PLATTER_MAX_CHOSEN; i++)
         (void)snprintf(many + strlen(many), sizeof(many) - strlen(many), ",%u", i);
     assert_int_equal(choose(many, &disk, chosen, &count, &err), PLATTER_E_USAGE);
     assert_int_equal(choose("3", &disk, chosen, &count, &err), PLATTER_E_NOT_FOUND);
@@ -300,7 +300,7 @@ static void large_tables_are_bounded(void **state)
 {
     static struct platter_partition many[1000];
     struct platter_partition_table table = {.style = PLATTER_TABLE_GPT, .count = 1000, .partitions = many};
-    size_t chosen[CLI_MAX_CHOSEN], count;
+    size_t chosen[PLATTER_MAX_CHOSEN], count;
     struct platter_error err;
 
     (void)state;
@@ -324,14 +324,14 @@ static void letters_are_read(void **state)
     struct platter_error err;
 
     (void)state;
-    assert_int_equal(cli_letters_parse("x:,Y,z:\\", letters, &count, &err), PLATTER_OK);
+    assert_int_equal(platter_letters_parse("x:,Y,z:\\", letters, &count, &err), PLATTER_OK);
     assert_int_equal(count, 3);
     assert_memory_equal(letters, "XYZ", 3);
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-        assert_int_equal(cli_letters_parse(wrong[i], letters, &count, &err), PLATTER_E_USAGE);
-    assert_int_equal(cli_letter("e:/"), 'E');
-    assert_int_equal(cli_letter("E:\\x"), 0);
-    assert_int_equal(cli_letter("12"), 0);
+        assert_int_equal(platter_letters_parse(wrong[i], letters, &count, &err), PLATTER_E_USAGE);
+    assert_int_equal(platter_letter("e:/"), 'E');
+    assert_int_equal(platter_letter("E:\\x"), 0);
+    assert_int_equal(platter_letter("12"), 0);
 }
 
 /* ---- Texts --------------------------------------------------------------------------------------------------------- */
@@ -354,15 +354,15 @@ static void sizes_are_written(void **state)
                  {3999999999999ull, "3.64 TiB"},
                  {1ull << 62, "4 EiB"},
                  {UINT64_MAX, "16 EiB"}};
-    char text[CLI_SIZE_TEXT];
+    char text[PLATTER_SIZE_TEXT];
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        assert_string_equal(cli_size_text(cases[i].bytes, text), cases[i].text);
-    assert_string_equal(cli_grouped(0, text), "0");
-    assert_string_equal(cli_grouped(999, text), "999");
-    assert_string_equal(cli_grouped(1000, text), "1,000");
-    assert_string_equal(cli_grouped(UINT64_MAX, text), "18,446,744,073,709,551,615");
+        assert_string_equal(platter_size_text(cases[i].bytes, text), cases[i].text);
+    assert_string_equal(platter_grouped(0, text), "0");
+    assert_string_equal(platter_grouped(999, text), "999");
+    assert_string_equal(platter_grouped(1000, text), "1,000");
+    assert_string_equal(platter_grouped(UINT64_MAX, text), "18,446,744,073,709,551,615");
 }
 
 static void times_and_guids_are_written(void **state)
@@ -370,13 +370,13 @@ static void times_and_guids_are_written(void **state)
     /* A basic data partition, as GPT stores it (UEFI 2.10, table 5-7). */
     static const uint8_t basic[16] = {0xa2, 0xa0, 0xd0, 0xeb, 0xe5, 0xb9, 0x33, 0x44,
                                       0x87, 0xc0, 0x68, 0xb6, 0xb7, 0x26, 0x99, 0xc7};
-    char guid[CLI_GUID_TEXT], time[CLI_TIME_TEXT];
+    char guid[PLATTER_GUID_TEXT], time[PLATTER_TIME_TEXT];
 
     (void)state;
-    assert_string_equal(cli_guid_text(basic, guid), "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7");
-    assert_string_equal(cli_duration_text(7, time), "0:07");
-    assert_string_equal(cli_duration_text(750, time), "12:30");
-    assert_string_equal(cli_duration_text(11100, time), "3:05:00");
+    assert_string_equal(platter_guid_text(basic, guid), "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7");
+    assert_string_equal(platter_duration_text(7, time), "0:07");
+    assert_string_equal(platter_duration_text(750, time), "12:30");
+    assert_string_equal(platter_duration_text(11100, time), "3:05:00");
 }
 
 static void terminals_are_left_alone(void **state)
@@ -385,7 +385,7 @@ static void terminals_are_left_alone(void **state)
                   "c\xc3\xa4\xc2\xa0";
 
     (void)state;
-    assert_string_equal(cli_printable(text), "a?[2Jb?????c\xc3\xa4\xc2\xa0");
+    assert_string_equal(platter_printable(text), "a?[2Jb?????c\xc3\xa4\xc2\xa0");
 }
 
 static void utf8_is_repaired(void **state)
@@ -403,13 +403,13 @@ static void utf8_is_repaired(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        char *repaired = cli_utf8_repair(cases[i].given);
+        char *repaired = platter_utf8_repair(cases[i].given);
 
         assert_string_equal(repaired, cases[i].want);
         free(repaired);
     }
-    assert_string_equal(cli_base_name("C:\\folder/disk.vhd"), "disk.vhd");
-    assert_string_equal(cli_base_name("disk.vhd"), "disk.vhd");
+    assert_string_equal(platter_base_name("C:\\folder/disk.vhd"), "disk.vhd");
+    assert_string_equal(platter_base_name("disk.vhd"), "disk.vhd");
 }
 
 static void progress_fits_its_terminal(void **state)
@@ -443,16 +443,16 @@ static void json_is_whole_and_in_order(void **state)
     char *text;
 
     (void)state;
-    cli_json_number(root, "schema", CLI_JSON_SCHEMA);
-    cli_json_text(root, "quoted", "a\"b\\c\n\xff");
-    cli_json_text(root, "nothing", NULL);
-    cli_json_number(root, "largest", INT64_MAX);
-    cli_json_number(root, "too_large", PLATTER_NO_OFFSET);
-    array = cli_json_array(root, "array");
-    cli_json_bool(cli_json_element(array), "yes", true);
+    platter_json_number(root, "schema", CLI_JSON_SCHEMA);
+    platter_json_text(root, "quoted", "a\"b\\c\n\xff");
+    platter_json_text(root, "nothing", NULL);
+    platter_json_number(root, "largest", INT64_MAX);
+    platter_json_number(root, "too_large", PLATTER_NO_OFFSET);
+    array = platter_json_array(root, "array");
+    platter_json_bool(platter_json_element(array), "yes", true);
     memcpy(err.message, "bad", 4);
-    cli_error_json(root, &err, "go");
-    text = cli_json_dump(root);
+    platter_error_json(root, &err, "go");
+    text = platter_json_dump(root);
     assert_string_equal(text,
                         "{\n  \"schema\": 1,\n  \"quoted\": \"a\\\"b\\\\c\\n\xef\xbf\xbd\",\n  \"nothing\": null,\n"
                         "  \"largest\": 9223372036854775807,\n  \"too_large\": null,\n"
@@ -462,7 +462,7 @@ static void json_is_whole_and_in_order(void **state)
                         "  }\n}\n");
     free(text);
     json_decref(root);
-    assert_null(cli_json_dump(NULL));
+    assert_null(platter_json_dump(NULL));
 }
 
 int main(void)
