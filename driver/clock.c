@@ -15,15 +15,21 @@ NTSYSAPI NTSTATUS NTAPI ZwQuerySystemInformation(ULONG InformationClass,
                                                  ULONG Length,
                                                  PULONG ReturnLength);
 
-ULONG
-ClockMilliseconds(void)
+ULONGLONG
+ClockUptime(void)
 {
     LARGE_INTEGER frequency;
     ULONGLONG counter = (ULONGLONG)KeQueryPerformanceCounter(&frequency).QuadPart;
     ULONGLONG persecond = (ULONGLONG)frequency.QuadPart;
 
     /* In two parts: the product of a long uptime and 1000 would overflow. */
-    return (ULONG)(counter / persecond * 1000u + counter % persecond * 1000u / persecond);
+    return counter / persecond * 1000u + counter % persecond * 1000u / persecond;
+}
+
+ULONG
+ClockMilliseconds(void)
+{
+    return (ULONG)ClockUptime();
 }
 
 ULONGLONG

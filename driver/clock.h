@@ -8,7 +8,10 @@
 
 #include "driver.h"
 
-/* Milliseconds of a clock that is never set back; wraps after 49 days, so compare with ClockIsPast only. Any IRQL. */
+/* Milliseconds of a clock that is never set back. Any IRQL. */
+ULONGLONG ClockUptime(void);
+
+/* The same in 32 bits, which wrap after 49 days, so compare with ClockIsPast only. Any IRQL. */
 ULONG ClockMilliseconds(void);
 
 /* Whether Deadline (a sum of ClockMilliseconds and less than 24 days) has come at Now. */

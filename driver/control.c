@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "control.h"
 #include "announce.h"
+#include "error_log.h"
 #include "policy.h"
 #include "secure.h"
 #include "security.h"
@@ -187,7 +188,9 @@ Create(PSESSION Session, PIRP Irp)
     struct platter_volume_create_out out;
     NTSTATUS status = PolicyCheckMount(&Session->Owner, (BOOLEAN)((in->flags & PLATTER_VOLUME_READ_ONLY) != 0));
 
-    if (NT_SUCCESS(status))
+    if (!NT_SUCCESS(status))
+        ErrorLogMountRefused(IoGetCurrentIrpStackLocation(Irp)->DeviceObject, Session->Owner.ProcessId);
+    else
         status = VolumeCreate(Session, in, &out);
     if (!NT_SUCCESS(status))
         return CompleteIrp(Irp, status, 0);

@@ -2,6 +2,7 @@
 #include "deadline.h"
 #include "bus.h"
 #include "clock.h"
+#include "error_log.h"
 #include "queue.h"
 #include "request.h"
 #include "session.h"
@@ -69,6 +70,7 @@ ExpireRequests(PLIST_ENTRY Expired)
         PVOLUME volume = RequestVolume(irp);
 
         TRACE_INFO("volume %u: request %u is over its deadline\n", (ULONG)volume->Id, RequestId(irp));
+        ErrorLogProviderLate(volume);
         RequestComplete(volume, irp, STATUS_IO_DEVICE_ERROR, 0);
     }
 }

@@ -63,6 +63,9 @@ typedef struct _DRIVER_GLOBALS
     KDPC TimerDpc;
     KEVENT TimerTurn;   /* whose turn it is to look at DeviceCount and TimerArmed and to set or cancel the timer */
     BOOLEAN TimerArmed; /* under TimerTurn */
+
+    ULONG LogWindow;  /* Lock; milliseconds: when the minute ends in which LogEntries were counted */
+    ULONG LogEntries; /* Lock; error_log.c */
 } DRIVER_GLOBALS;
 
 extern DRIVER_GLOBALS Platter;

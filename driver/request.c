@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "request.h"
+#include "clock.h"
 #include "queue.h"
 #include "session.h"
 #include "transact.h"
@@ -156,6 +157,7 @@ Count(PVOLUME Volume, PIRP Irp, NTSTATUS Status, ULONG_PTR Information)
 {
     UCHAR major = IoGetCurrentIrpStackLocation(Irp)->MajorFunction;
 
+    Volume->LastAnswer = ClockUptime();
     if (!NT_SUCCESS(Status))
     {
         if (Status != STATUS_CANCELLED)

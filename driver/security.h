@@ -5,7 +5,7 @@
 
 #include "driver.h"
 
-#define SID_BYTES_MAX 68u /* SECURITY_MAX_SID_SIZE */
+#define SID_BYTES_MAX PLATTER_SID_BYTES
 
 typedef struct _CALLER
 {

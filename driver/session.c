@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "session.h"
+#include "error_log.h"
 #include "pool.h"
 #include "queue.h"
 #include "transact.h"
@@ -55,6 +56,8 @@ SessionTearDown(PSESSION Session)
     KeReleaseSpinLock(&Session->Lock, irql);
     while ((volume = VolumeReferenceNextOf(Session)) != NULL)
     {
+        if (VolumeState(volume) == PLATTER_STATE_RUNNING)
+            ErrorLogProviderGone(volume); /* while it still has its letter */
         VolumeBeginRemove(volume);
         VolumeDereference(volume);
     }

@@ -179,13 +179,21 @@ CheckShape(const struct platter_volume_create_in *In)
  * No FILE_DEVICE_SECURE_OPEN: with it the I/O manager would hold this list against every X:\file too (IopParseDevice),
  * and others could see the drive but open nothing. What that flag is to prevent, names behind the device's own, is
  * refused by our CREATE, which only ever gets opens that no file system took.
+ *
+ * A private volume is one whose file system guards nothing, so here that is what is wanted, with the flag: this list is
+ * held against every open of a file, and others are not in it. Not even with the right to read: a file system without
+ * access lists takes "create always, for reading" and empties the file. Nor to pass through (FILE_TRAVERSE), which the
+ * I/O manager asks for on disks in any case, nor to ask for properties, since names relative to such a handle are not
+ * checked again where the flag is not known. The owner has what NTFS calls "modify" (docs/architecture.md).
  */
 static void
-BuildSddl(PTEXT Text, const CALLER *Owner)
+BuildSddl(PTEXT Text, const CALLER *Owner, BOOLEAN Private)
 {
-    TextAppendAscii(Text, "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GRGW;;;");
+    TextAppendAscii(Text, "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;");
+    TextAppendAscii(Text, Private ? "0x1301ff" : "GRGW");
+    TextAppendAscii(Text, ";;;");
     TextAppendSid(Text, (PSID)(ULONG_PTR)&Owner->Sid);
-    TextAppendAscii(Text, ")(A;;0x1200a0;;;WD)(A;;0x1200a0;;;RC)");
+    TextAppendAscii(Text, Private ? ")" : ")(A;;0x1200a0;;;WD)(A;;0x1200a0;;;RC)");
 }
 
 /* Reserves a place in the machine's and the session's counts, and an id; the first volume names the container. */
@@ -247,6 +255,7 @@ Initialize(PVOLUME Volume,
     Volume->Container = Session->Container; /* does not change any more */
     Volume->DeadlineMs = In->deadline_ms != 0 ? In->deadline_ms : PLATTER_DEFAULT_DEADLINE_MS;
     Volume->MountedAt = ClockSystem();
+    Volume->LastAnswer = ClockUptime();
     RtlCopyMemory(Volume->NameBuffer, Name->Buffer, (Name->Length + 1) * sizeof(WCHAR));
     Volume->Name.Buffer = Volume->NameBuffer;
     Volume->Name.Length = (USHORT)(Name->Length * sizeof(WCHAR));
@@ -278,18 +287,20 @@ Publish(PVOLUME Volume)
 
 /* Not inlined: its buffer is not to lie on the stack while the device is published. */
 static DECLSPEC_NOINLINE NTSTATUS
-CreateDevice(PSESSION Session, const TEXT *Name, BOOLEAN CdRom, PDEVICE_OBJECT *Device)
+CreateDevice(PSESSION Session, const TEXT *Name, ULONG Flags, PDEVICE_OBJECT *Device)
 {
+    BOOLEAN private = (BOOLEAN)((Flags & PLATTER_VOLUME_PRIVATE) != 0);
     UNICODE_STRING name = TextString(Name);
     UNICODE_STRING sddl;
     WCHAR buffer[VOLUME_SDDL_CHARS];
     TEXT text;
 
     TextInitialize(&text, buffer, VOLUME_SDDL_CHARS);
-    BuildSddl(&text, &Session->Owner);
+    BuildSddl(&text, &Session->Owner, private);
     sddl = TextString(&text);
-    return DeviceCreateSecure(sizeof(VOLUME), &name, CdRom ? FILE_DEVICE_CD_ROM : FILE_DEVICE_DISK, 0, &sddl, NULL,
-                              Device);
+    return DeviceCreateSecure(sizeof(VOLUME), &name,
+                              (Flags & PLATTER_VOLUME_CDROM) != 0 ? FILE_DEVICE_CD_ROM : FILE_DEVICE_DISK,
+                              private ? FILE_DEVICE_SECURE_OPEN : 0, &sddl, NULL, Device);
 }
 
 /*
@@ -332,7 +343,7 @@ VolumeCreate(PSESSION Session, const struct platter_volume_create_in *In, struct
     }
     TextInitialize(&name, buffer, PLATTER_DEVICE_NAME_CHARS);
     BuildName(&name, id);
-    status = CreateDevice(Session, &name, (BOOLEAN)((In->flags & PLATTER_VOLUME_CDROM) != 0), &device);
+    status = CreateDevice(Session, &name, In->flags, &device);
     if (!NT_SUCCESS(status))
         goto FreeProbe;
     volume = VolumeOfDevice(device);

@@ -83,8 +83,10 @@ struct _VOLUME
     volatile LONG InFlight;        /* I; requests waiting or with the provider */
     volatile LONG OpenHandles;     /* I */
     ULONG Holders[VOLUME_HOLDERS]; /* L; processes with the sectors open, 0: a free place */
+    volatile LONG LateLogged;      /* I; a late answer has been logged */
     volatile LONG MediaLocks;      /* I; MEDIA_REMOVAL prevents that stand */
     ULONGLONG ReadBytes, WrittenBytes, ReadRequests, WriteRequests, FailedRequests, LateAnswers; /* S */
+    ULONGLONG LastAnswer; /* S; ClockUptime of the last answered request, or of the mount */
 };
 
 /* Also under another lock: who reads this after a lock that REMOVING's drain takes later is drained. */
@@ -136,7 +138,7 @@ NTSTATUS VolumeCreate(_Inout_ PSESSION Session,
                       _In_ const struct platter_volume_create_in *In,
                       _Out_ struct platter_volume_create_out *Out);
 
-/* What is told about a volume; image_name only if MayRemove. */
+/* What is told about a volume; who mounted it, and from which image, only if MayRemove. */
 _IRQL_requires_max_(DISPATCH_LEVEL)
 void VolumeInfo(_In_ PVOLUME Volume, _In_ BOOLEAN MayRemove, _Out_ struct platter_volume_info *Info);
 

@@ -1,6 +1,20 @@
 /* SPDX-License-Identifier: MIT */
+#include "clock.h"
 #include "session.h"
 #include "volume.h"
+
+/* What only the owner, administrators and SYSTEM are told: the rest is what everybody sees of a drive anyway. */
+static void
+Confide(PVOLUME Volume, struct platter_volume_info *Info)
+{
+    ULONG length = Volume->Owner.Valid ? RtlLengthSid(&Volume->Owner.Sid) : 0;
+
+    RtlCopyMemory(Info->image_name, Volume->Shape.image_name, sizeof(Info->image_name));
+    if (length > sizeof(Info->owner_sid))
+        return;
+    Info->owner_sid_length = length;
+    RtlCopyMemory(Info->owner_sid, Volume->Owner.SidBytes, length);
+}
 
 void
 VolumeInfo(PVOLUME Volume, BOOLEAN MayRemove, struct platter_volume_info *Info)
@@ -24,7 +38,7 @@ VolumeInfo(PVOLUME Volume, BOOLEAN MayRemove, struct platter_volume_info *Info)
     RtlCopyMemory(Info->device_name, Volume->NameBuffer, Volume->Name.Length);
     RtlCopyMemory(Info->label, Volume->Shape.label, sizeof(Info->label));
     if (MayRemove)
-        RtlCopyMemory(Info->image_name, Volume->Shape.image_name, sizeof(Info->image_name));
+        Confide(Volume, Info);
     KeAcquireSpinLock(&Platter.Lock, &irql);
     for (i = 0; i < VOLUME_HOLDERS && Info->holder_process_id == 0; i++)
         Info->holder_process_id = Volume->Holders[i];
@@ -40,6 +54,7 @@ VolumeInfo(PVOLUME Volume, BOOLEAN MayRemove, struct platter_volume_info *Info)
         Info->write_requests = Volume->WriteRequests;
         Info->failed_requests = Volume->FailedRequests;
         Info->late_answers = Volume->LateAnswers;
+        Info->idle_ms = Info->in_flight != 0 ? 0 : ClockUptime() - Volume->LastAnswer;
         KeReleaseSpinLockFromDpcLevel(&Volume->Session->Lock);
     }
     else

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 /* Raised when a structure or a rule below changes. HELLO refuses any other number, in words both sides print. */
-#define PLATTER_PROTOCOL_VERSION 1u
+#define PLATTER_PROTOCOL_VERSION 2u
 
 /* First field of HELLO's input ("PLTR"), so that a stray ioctl of somebody else is told from an old provider. */
 #define PLATTER_HELLO_MAGIC 0x52544c50u
@@ -44,6 +44,7 @@
 #define PLATTER_LABEL_CHARS 64u       /* UTF-16 units, NUL included */
 #define PLATTER_IMAGE_NAME_CHARS 260u /* UTF-16 units, NUL included */
 #define PLATTER_DEVICE_NAME_CHARS 64u /* UTF-16 units, NUL included */
+#define PLATTER_SID_BYTES 68u         /* SECURITY_MAX_SID_SIZE */
 
 /*
  * Control codes: CTL_CODE(PLATTER_DEVICE_TYPE, function, method, access), written out so that the header needs
@@ -105,8 +106,10 @@ enum platter_volume_flag {
     PLATTER_VOLUME_NO_LETTER = 1u << 3,  /* announce without a drive letter */
     PLATTER_VOLUME_STABLE_ID = 1u << 4,  /* unique_id stays the same from mount to mount: the letter is remembered */
     PLATTER_VOLUME_WHOLE_DISK = 1u << 5, /* the volume is the whole image (no partition table) */
+    PLATTER_VOLUME_PRIVATE = 1u << 6,    /* only its owner, administrators and SYSTEM may open it or anything on it */
+    PLATTER_VOLUME_HOSTED = 1u << 7,     /* its provider says that it is a worker of the Platter service; for people */
 };
-#define PLATTER_VOLUME_FLAGS_KNOWN 0x3fu
+#define PLATTER_VOLUME_FLAGS_KNOWN 0xffu
 
 enum platter_partition_style {
     PLATTER_STYLE_NONE = 0, /* no partition table: the image is one volume */
@@ -185,6 +188,9 @@ struct platter_volume_info {
     uint16_t image_name[PLATTER_IMAGE_NAME_CHARS]; /* empty unless the caller may remove the volume */
     uint32_t holder_process_id; /* one that has the volume's sectors open, past its file system; 0: none is known */
     uint32_t reserved;
+    uint64_t idle_ms;          /* since a request was last answered, or since the mount; 0 while one is in flight */
+    uint32_t owner_sid_length; /* bytes; 0 unless the caller may remove the volume */
+    uint8_t owner_sid[PLATTER_SID_BYTES]; /* who mounted it, as a SID lies in memory */
 };
 
 /* ---- VOLUME_LIST: volumes by ascending id, as many as fit ------------------------------------------------------ */
@@ -337,7 +343,7 @@ PLATTER_ASSERT_AT(platter_volume_create_out, device_name, 8);
 PLATTER_ASSERT_SIZE(platter_volume_start_in, 16);
 PLATTER_ASSERT_AT(platter_volume_start_in, flags, 8);
 
-PLATTER_ASSERT_SIZE(platter_volume_info, 920);
+PLATTER_ASSERT_SIZE(platter_volume_info, 1000);
 PLATTER_ASSERT_AT(platter_volume_info, length_bytes, 8);
 PLATTER_ASSERT_AT(platter_volume_info, partition_offset, 16);
 PLATTER_ASSERT_AT(platter_volume_info, read_bytes, 24);
@@ -362,6 +368,9 @@ PLATTER_ASSERT_AT(platter_volume_info, device_name, 136);
 PLATTER_ASSERT_AT(platter_volume_info, label, 264);
 PLATTER_ASSERT_AT(platter_volume_info, image_name, 392);
 PLATTER_ASSERT_AT(platter_volume_info, holder_process_id, 912);
+PLATTER_ASSERT_AT(platter_volume_info, idle_ms, 920);
+PLATTER_ASSERT_AT(platter_volume_info, owner_sid_length, 928);
+PLATTER_ASSERT_AT(platter_volume_info, owner_sid, 932);
 
 PLATTER_ASSERT_SIZE(platter_volume_list_in, 8);
 PLATTER_ASSERT_SIZE(platter_volume_list_out, 8);

@@ -207,7 +207,7 @@ static void create_checks_every_field(void **state)
     REFUSED(s.physical_sector_size = 0);
     REFUSED(s.physical_sector_size = 256);
     REFUSED(s.physical_sector_size = 3000);
-    REFUSED(s.flags = 0x40);
+    REFUSED(s.flags = PLATTER_VOLUME_FLAGS_KNOWN + 1);
     REFUSED(s.flags = 0x80000000u);
     REFUSED(s.flags = PLATTER_VOLUME_CDROM | PLATTER_VOLUME_READ_ONLY);
     REFUSED((s.flags = PLATTER_VOLUME_CDROM, s.sector_size = 2048));

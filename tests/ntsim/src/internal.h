@@ -324,6 +324,8 @@ NTSTATUS SimPnpIrp(PDEVICE_OBJECT Device, IO_STACK_LOCATION *Parameters, ULONG_P
 VOID SimCheckOutput(PSIM_IRP Facts, PIRP Irp);
 NTSTATUS SimFileOpen(PSIM_PROCESS Process, const char *Path, ACCESS_MASK Access, ULONG Share, ULONG Options,
                      BOOLEAN KernelMode, PFILE_OBJECT *File);
+/* What the I/O manager asks of a program that opens a device, or Rest below it; Granted: what goes to the driver. */
+NTSTATUS SimOpenCheck(PSIM_OBJECT Device, const char *Rest, PSIM_TOKEN Token, ACCESS_MASK Access, ACCESS_MASK *Granted);
 NTSTATUS SimFileIoctl(PFILE_OBJECT File, KPROCESSOR_MODE Mode, ULONG Code, const void *In, ULONG InBytes, void *Out,
                       ULONG OutBytes, PSIM_IO Io);
 VOID SimFileCleanup(PVOID File);
@@ -334,6 +336,8 @@ BOOLEAN SimProcessReap(PSIM_PROCESS Process); /* frees what its dead threads lef
 VOID SimFileStop(VOID);
 VOID SimProcessCancel(PSIM_PROCESS Process, PFILE_OBJECT File); /* File NULL: all */
 VOID SimIrpStop(VOID);
+VOID SimErrorLogStart(VOID);
+VOID SimErrorLogStop(VOID);
 ULONG SimIrpPending(PDEVICE_OBJECT Device);
 VOID SimMdlLock(PMDL Mdl, void *User, BOOLEAN CopyIn);
 VOID SimMdlRelease(PMDL Mdl, BOOLEAN CopyOut);

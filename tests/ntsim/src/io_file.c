@@ -251,13 +251,8 @@ NTSTATUS SimFileOpen(PSIM_PROCESS Process, const char *Path, ACCESS_MASK Access,
         return STATUS_NO_SUCH_DEVICE;
     if ((device->Flags & DO_EXCLUSIVE) && facts->Opens)
         return STATUS_ACCESS_DENIED;
-    /* "Controlling Device Namespace Access" (WDK): a name below the device's is checked only with SECURE_OPEN. */
-    if (KernelMode_ || (rest[0] && !(device->Characteristics & FILE_DEVICE_SECURE_OPEN)))
-        status = SimAccessCheck(NULL, NULL, Access, &SimFileMapping, &granted);
-    else if (!SimEffectiveToken(Process))
-        status = STATUS_BAD_IMPERSONATION_LEVEL;
-    else
-        status = SimAccessCheck(object->Security, SimEffectiveToken(Process), Access, &SimFileMapping, &granted);
+    status = KernelMode_ ? SimAccessCheck(NULL, NULL, Access, &SimFileMapping, &granted)
+                         : SimOpenCheck(object, rest, SimEffectiveToken(Process), Access, &granted);
     if (!NT_SUCCESS(status))
         return status;
 

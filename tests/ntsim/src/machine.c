@@ -21,6 +21,7 @@ VOID SimStart(const SIM_OPTIONS *Options)
     Sim.Current->Depth = 1; /* its own code until it calls the driver */
     SimPoolStart();
     SimIoStart();
+    SimErrorLogStart();
     SimObStart();
     Sim.SystemProcess = SimProcessNew("System", SimUserSystem);
     Sim.Current->Process = Sim.Current->HomeProcess = Sim.SystemProcess;
@@ -42,6 +43,7 @@ VOID SimStop(VOID)
     SimPnpStop();
     SimPropertiesStop();
     SimSettle();
+    SimErrorLogStop();
     SimWorkStop();
     SimTimerStop();
     SimObReport();

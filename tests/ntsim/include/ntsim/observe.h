@@ -14,6 +14,15 @@ char *SimSnapshot(VOID);
 /* The VPB of a volume as a file system leaves it: VPB_MOUNTED, VPB_LOCKED; 0: none is mounted. */
 VOID SimVolumeFileSystem(PDEVICE_OBJECT Device, USHORT Flags);
 
+/*
+ * What becomes of a program's open of a file on a volume that a file system has mounted: the I/O manager's check, then the
+ * file system's. Its one file belongs to FileOwner and lets nobody else in, where the file system knows access lists.
+ * Disposition: FILE_OPEN ... of NtCreateFile. Changed: the file's contents can be, or are by the open itself.
+ */
+typedef enum _SIM_FILE_SYSTEM { SimFileSystemFat, SimFileSystemNtfs } SIM_FILE_SYSTEM;
+NTSTATUS SimFileSystemOpen(PSIM_PROCESS Process, const char *Path, SIM_FILE_SYSTEM FileSystem, SIM_USER FileOwner,
+                           ACCESS_MASK Access, ULONG Disposition, BOOLEAN *Changed);
+
 /* Friendly name of a device node, "" if it has none; and whether this system lets a driver set one (Vista and later). */
 const char *SimPnpFriendlyName(PSIM_DEVNODE Node);
 VOID SimPropertiesHide(BOOLEAN Hidden);
@@ -23,5 +32,8 @@ const char *SimPnpContainer(PSIM_DEVNODE Node);
 /* What a volume was asked by the Mount Manager, one line each: code, bytes of output room, status, bytes answered.
  * Cleared by reading. */
 const char *SimMountTranscript(VOID);
+
+/* Entries that drivers have written to the error log so far; Code and Text ("device|string|...") of the Index-th. */
+ULONG SimErrorLog(ULONG Index, NTSTATUS *Code, char *Text, size_t Bytes);
 
 #endif
