@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "../engine/os/file.h"
+
 struct driver_transport {
     struct platter_transport base;
     HANDLE device;
@@ -129,22 +131,26 @@ enum platter_result platter_transport_driver_open(struct platter_transport **tra
         return platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
     driver->base.ops = &driver_ops;
     atomic_init(&driver->shut, false);
-    driver->device = CreateFileA(PLATTER_CONTROL_WIN32_NAME, GENERIC_READ | GENERIC_WRITE,
-                                 FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
     enum platter_result result;
-    if (driver->device == INVALID_HANDLE_VALUE) {
-        DWORD error = GetLastError();
-        if (error == ERROR_FILE_NOT_FOUND || error == ERROR_PATH_NOT_FOUND)
+    intptr_t handle;
+    struct platter_error why = {.os_error = 0};
+
+    /* As files are: another process may have to do it in our stead. */
+    result = platter_os_handle_open(PLATTER_CONTROL_WIN32_NAME, PLATTER_OS_FILE_WRITE | PLATTER_OS_FILE_SHARE_WRITERS,
+                                    &handle, &why);
+    if (result != PLATTER_OK) {
+        if (why.os_error == ERROR_FILE_NOT_FOUND || why.os_error == ERROR_PATH_NOT_FOUND)
             result = platter_error_set(err, PLATTER_E_DRIVER, NULL, PLATTER_NO_OFFSET,
                                        "the Platter driver is not running; `platter driver install` installs it");
-        else if (error == ERROR_ACCESS_DENIED)
-            result = platter_error_set_os(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET, (int)error,
+        else if (why.os_error == ERROR_ACCESS_DENIED)
+            result = platter_error_set_os(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET, why.os_error,
                                           "this user may not use the Platter driver");
         else
-            result = platter_error_set_os(err, PLATTER_E_DRIVER, NULL, PLATTER_NO_OFFSET, (int)error,
+            result = platter_error_set_os(err, PLATTER_E_DRIVER, NULL, PLATTER_NO_OFFSET, why.os_error,
                                           "cannot open the Platter driver");
         goto free_driver;
     }
+    driver->device = (HANDLE)handle;
     result = provider_hello(&driver->base, &answer, err);
     if (result != PLATTER_OK)
         goto close_device;

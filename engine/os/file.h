@@ -15,7 +15,21 @@ enum platter_os_file_flag {
     PLATTER_OS_FILE_UNBUFFERED = 1u << 2,    /* transfers must then be aligned: see platter_os_file_alignment */
     PLATTER_OS_FILE_SHARE_WRITERS = 1u << 3, /* do not keep other writers out */
     PLATTER_OS_FILE_UNNAMED = 1u << 4, /* `path` is a folder: a new file in it that has no name yet; not on Windows */
+    PLATTER_OS_FILE_LOOK = 1u << 8,    /* platter_os_handle_open only: to be asked about, a folder, too; on Windows */
+    PLATTER_OS_FILE_FOLDER = 1u << 9,  /* platter_os_handle_open only: a folder, to be listed; on Windows */
 };
+
+/*
+ * A process that may open nothing by itself, as the service's workers are, has another one open for it: from then on each
+ * open of a file, and on Windows each question about a name, goes to `opener`. It gives a HANDLE (asynchronous unless to
+ * be looked at) or a descriptor that is the caller's, or says why not. Set once, before there are other threads; NULL: none.
+ */
+typedef enum platter_result platter_os_open_fn(void *context, const char *path, uint32_t flags, intptr_t *handle,
+                                               struct platter_error *err);
+void platter_os_file_set_opener(platter_os_open_fn *opener, void *context);
+/* What an opener does, with the rights of the calling thread: the bare HANDLE of a file or device. Windows only. */
+enum platter_result platter_os_handle_open(const char *path, uint32_t flags, intptr_t *handle,
+                                           struct platter_error *err);
 
 /*
  * Opens a file or a disk device. Directories, pipes and sockets are PLATTER_E_FORMAT, a file that somebody else holds

@@ -132,12 +132,51 @@ static int open_nameless(const char *path, int mode)
     return fd;
 }
 
+static platter_os_open_fn *opener;
+static void *opener_context;
+
+void platter_os_file_set_opener(platter_os_open_fn *function, void *context)
+{
+    opener = function;
+    opener_context = context;
+}
+
+static enum platter_result open_by_name(const char *path, uint32_t flags, bool writing, int *fd,
+                                        struct platter_error *err)
+{
+    /* Non-blocking, or a pipe that nobody writes to would keep us here for ever. */
+    int mode = (writing ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+
+    if (flags & PLATTER_OS_FILE_UNNAMED)
+        mode |= O_TMPFILE;
+    else if (flags & PLATTER_OS_FILE_CREATE)
+        mode |= O_CREAT | O_EXCL;
+    do {
+        *fd = flags & PLATTER_OS_FILE_TEMPORARY ? open_nameless(path, mode) : open(path, mode, 0666);
+    } while (*fd < 0 && errno == EINTR);
+    if (*fd >= 0)
+        return PLATTER_OK;
+    if (errno == EISDIR)
+        return platter_error_set(err, PLATTER_E_FORMAT, path, PLATTER_NO_OFFSET, "is a folder, not an image");
+    return platter_error_set_os(err, platter_os_result(errno), path, PLATTER_NO_OFFSET, errno, "cannot %s",
+                                flags & PLATTER_OS_FILE_CREATE ? "be created"
+                                : writing                      ? "be opened for writing"
+                                                               : "be opened");
+}
+
+static enum platter_result open_by_another(const char *path, uint32_t flags, int *fd, struct platter_error *err)
+{
+    intptr_t handle = -1;
+    enum platter_result result = opener(opener_context, path, flags, &handle, err);
+
+    *fd = (int)handle;
+    return result;
+}
+
 enum platter_result platter_os_file_open(const char *path, uint32_t flags, struct platter_os_file **file,
                                          struct platter_error *err)
 {
     bool writing = flags & (PLATTER_OS_FILE_WRITE | PLATTER_OS_FILE_CREATE | PLATTER_OS_FILE_UNNAMED);
-    /* Non-blocking, or a pipe that nobody writes to would keep us here for ever. */
-    int mode = (writing ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     size_t length = strlen(path) + 1;
     struct platter_os_file *opened = malloc(sizeof(*opened) + length);
     enum platter_result result;
@@ -145,23 +184,9 @@ enum platter_result platter_os_file_open(const char *path, uint32_t flags, struc
 
     if (!opened)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, path, PLATTER_NO_OFFSET, "out of memory");
-    if (flags & PLATTER_OS_FILE_UNNAMED)
-        mode |= O_TMPFILE;
-    else if (flags & PLATTER_OS_FILE_CREATE)
-        mode |= O_CREAT | O_EXCL;
-    do {
-        fd = flags & PLATTER_OS_FILE_TEMPORARY ? open_nameless(path, mode) : open(path, mode, 0666);
-    } while (fd < 0 && errno == EINTR);
-    if (fd < 0) {
-        if (errno == EISDIR)
-            result = platter_error_set(err, PLATTER_E_FORMAT, path, PLATTER_NO_OFFSET, "is a folder, not an image");
-        else
-            result = platter_error_set_os(err, platter_os_result(errno), path, PLATTER_NO_OFFSET, errno, "cannot %s",
-                                          flags & PLATTER_OS_FILE_CREATE ? "be created"
-                                          : writing                      ? "be opened for writing"
-                                                                         : "be opened");
+    result = opener ? open_by_another(path, flags, &fd, err) : open_by_name(path, flags, writing, &fd, err);
+    if (result)
         goto fail_open;
-    }
     opened->fd = fd;
     opened->alignment = 1;
     memcpy(opened->path, path, length);

@@ -26,40 +26,6 @@ static enum platter_result fail(struct platter_os_file *file, uint64_t offset, D
     return platter_error_set_os(err, platter_os_result((int)code), file->path, offset, (int)code, "%s", what);
 }
 
-WCHAR *platter_os_wide_path(const char *path)
-{
-    static const WCHAR prefix[] = L"\\\\?\\", unc[] = L"\\\\?\\UNC\\";
-    int units = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, NULL, 0);
-    WCHAR *wide = units > 0 ? malloc((size_t)units * sizeof(*wide)) : NULL;
-    WCHAR *full;
-    DWORD length;
-
-    if (!wide)
-        return NULL;
-    MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, units);
-    /* Short ones and device names are left alone; \\?\ lifts the limit of MAX_PATH for the others. */
-    if (units < 240 || (wide[0] == L'\\' && wide[1] == L'\\' && (wide[2] == L'?' || wide[2] == L'.')))
-        return wide;
-    length = GetFullPathNameW(wide, 0, NULL, NULL);
-    full = length ? malloc((length + 8u) * sizeof(*full)) : NULL;
-    if (full) {
-        WCHAR *at = full + 8;
-
-        length = GetFullPathNameW(wide, length, at, NULL);
-        if (length && at[0] == L'\\' && at[1] == L'\\') {
-            /* \\server\share becomes \\?\UNC\server\share: the two backslashes are overwritten. */
-            memcpy(at - 6, unc, 8 * sizeof(WCHAR));
-            memmove(full, at - 6, (length + 7u) * sizeof(WCHAR));
-        } else {
-            memcpy(at - 4, prefix, 4 * sizeof(WCHAR));
-            memmove(full, at - 4, (length + 5u) * sizeof(WCHAR));
-        }
-        free(wide);
-        return full;
-    }
-    return wide;
-}
-
 static enum platter_result bad_path(const char *path, struct platter_error *err)
 {
     return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET, "is not a path that Windows can take");
@@ -122,17 +88,11 @@ static uint32_t find_alignment(struct platter_os_file *file, const WCHAR *wide)
 enum platter_result platter_os_file_open(const char *path, uint32_t flags, struct platter_os_file **file,
                                          struct platter_error *err)
 {
-    bool create = flags & PLATTER_OS_FILE_CREATE;
-    bool writing = create || (flags & PLATTER_OS_FILE_WRITE);
-    DWORD access =
-        GENERIC_READ | (writing ? GENERIC_WRITE : 0) | (create || (flags & PLATTER_OS_FILE_REMOVABLE) ? DELETE : 0);
-    DWORD share = FILE_SHARE_READ | (flags & PLATTER_OS_FILE_SHARE_WRITERS ? FILE_SHARE_WRITE | FILE_SHARE_DELETE : 0);
-    DWORD attributes = FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OVERLAPPED;
     size_t length = strlen(path) + 1;
     struct platter_os_file *opened = NULL;
     enum platter_result result;
     WCHAR *wide = platter_os_wide_path(path);
-    DWORD code, found;
+    intptr_t handle;
 
     if (!wide)
         return bad_path(path, err);
@@ -143,31 +103,10 @@ enum platter_result platter_os_file_open(const char *path, uint32_t flags, struc
     }
     memcpy(opened->path, path, length);
     opened->device = wcsncmp(wide, L"\\\\.\\", 4) == 0;
-    if (opened->device) /* disks have other users of their own, the file systems, and take aligned transfers only */
-        share |= FILE_SHARE_WRITE;
-    if (flags & PLATTER_OS_FILE_UNBUFFERED)
-        attributes |= FILE_FLAG_NO_BUFFERING;
-    if (flags & PLATTER_OS_FILE_TEMPORARY)
-        attributes |= FILE_FLAG_DELETE_ON_CLOSE;
-    found = GetFileAttributesW(wide);
-    if (!opened->device && found != INVALID_FILE_ATTRIBUTES && (found & FILE_ATTRIBUTE_DIRECTORY)) {
-        result = platter_error_set(err, PLATTER_E_FORMAT, path, PLATTER_NO_OFFSET, "is a folder, not an image");
+    result = platter_os_handle_open(path, flags, &handle, err);
+    if (result)
         goto fail_open;
-    }
-    opened->handle = CreateFileW(wide, access, share, NULL, create ? CREATE_NEW : OPEN_EXISTING, attributes, NULL);
-    if (opened->handle == INVALID_HANDLE_VALUE) {
-        code = GetLastError();
-        if (code == ERROR_SHARING_VIOLATION)
-            result = platter_error_set_os(err, PLATTER_E_BUSY, path, PLATTER_NO_OFFSET, (int)code,
-                                          "is in use by another program");
-        else
-            result = platter_error_set_os(err, platter_os_result((int)code), path, PLATTER_NO_OFFSET, (int)code,
-                                          "cannot be %s",
-                                          create    ? "created"
-                                          : writing ? "opened for writing"
-                                                    : "opened");
-        goto fail_open;
-    }
+    opened->handle = (HANDLE)handle;
     if (!opened->device && GetFileType(opened->handle) != FILE_TYPE_DISK) {
         result = platter_error_set(err, PLATTER_E_FORMAT, path, PLATTER_NO_OFFSET, "is not a file, so not an image");
         goto fail_kind;
@@ -371,66 +310,6 @@ enum platter_result platter_os_file_map(struct platter_os_file *file, uint64_t o
         extent->length = end - offset;
     }
     return PLATTER_OK;
-}
-
-static bool identify(const char *path, BY_HANDLE_FILE_INFORMATION *info)
-{
-    WCHAR *wide = platter_os_wide_path(path);
-    bool known = false;
-
-    if (wide) {
-        HANDLE handle = CreateFileW(wide, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
-                                    OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
-
-        if (handle != INVALID_HANDLE_VALUE) {
-            known = GetFileInformationByHandle(handle, info) != 0;
-            CloseHandle(handle);
-        }
-    }
-    free(wide);
-    return known;
-}
-
-bool platter_os_same_file(const char *a, const char *b)
-{
-    BY_HANDLE_FILE_INFORMATION one, other;
-
-    return identify(a, &one) && identify(b, &other) && one.dwVolumeSerialNumber == other.dwVolumeSerialNumber &&
-           one.nFileIndexHigh == other.nFileIndexHigh && one.nFileIndexLow == other.nFileIndexLow;
-}
-
-bool platter_os_exists(const char *path)
-{
-    WCHAR *wide = platter_os_wide_path(path);
-    bool found = wide && GetFileAttributesW(wide) != INVALID_FILE_ATTRIBUTES;
-
-    free(wide);
-    return found;
-}
-
-bool platter_os_modified(const char *path, int64_t *seconds)
-{
-    WIN32_FILE_ATTRIBUTE_DATA data;
-    WCHAR *wide = platter_os_wide_path(path);
-    bool known = wide && GetFileAttributesExW(wide, GetFileExInfoStandard, &data);
-
-    free(wide);
-    /* FILETIME counts 100 ns from 1601-01-01, which is 11644473600 s before 1970. */
-    if (known)
-        *seconds =
-            (int64_t)(((uint64_t)data.ftLastWriteTime.dwHighDateTime << 32 | data.ftLastWriteTime.dwLowDateTime) /
-                      10000000u) -
-            11644473600;
-    return known;
-}
-
-bool platter_os_is_plain_file(const char *path)
-{
-    WCHAR *wide = platter_os_wide_path(path);
-    DWORD found = wide ? GetFileAttributesW(wide) : INVALID_FILE_ATTRIBUTES;
-
-    free(wide);
-    return found != INVALID_FILE_ATTRIBUTES && !(found & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_DEVICE));
 }
 
 enum platter_result platter_os_remove(const char *path, struct platter_error *err)

@@ -14,38 +14,64 @@ static enum platter_result fail(const char *folder, DWORD code, struct platter_e
                                 "the folder cannot be listed");
 }
 
+/* Room for some hundred names a call. */
+#define LIST_BYTES 65536u
+
+/* Calls function for the names of one answer; false: it has had enough. */
+static bool take_names(const FILE_ID_BOTH_DIR_INFO *entry, platter_os_name_fn *function, void *context)
+{
+    char name[MAX_PATH * 3 + 1];
+
+    for (;;) {
+        int length =
+            WideCharToMultiByte(CP_UTF8, WC_ERR_INVALID_CHARS, entry->FileName,
+                                (int)(entry->FileNameLength / sizeof(WCHAR)), name, sizeof(name) - 1, NULL, NULL);
+
+        if (length > 0) {
+            name[length] = '\0';
+            if (!function(context, name))
+                return false;
+        }
+        if (entry->NextEntryOffset == 0)
+            return true;
+        entry = (const FILE_ID_BOTH_DIR_INFO *)((const uint8_t *)entry + entry->NextEntryOffset);
+    }
+}
+
+/* By a handle, not by a search: the handle may come from another process. */
 enum platter_result platter_os_folder_list(const char *path, platter_os_name_fn *function, void *context,
                                            struct platter_error *err)
 {
     size_t length = platter_os_folder_length(path);
     enum platter_result result = PLATTER_OK;
-    char *pattern = malloc(length + 2), name[MAX_PATH * 3 + 1];
-    WCHAR *wide = NULL;
-    WIN32_FIND_DATAW found;
-    HANDLE search;
+    FILE_ID_BOTH_DIR_INFO *entries = malloc(LIST_BYTES);
+    char *folder = malloc(length + 2);
+    intptr_t handle;
+    bool more = true;
 
-    if (!pattern)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, path, PLATTER_NO_OFFSET, "out of memory");
-    memcpy(pattern, path, length);
-    memcpy(pattern + length, "*", 2);
-    wide = platter_os_wide_path(pattern);
-    if (!wide) {
+    if (!folder || !entries) {
         result = platter_error_set(err, PLATTER_E_NO_MEMORY, path, PLATTER_NO_OFFSET, "out of memory");
         goto out;
     }
-    search = FindFirstFileW(wide, &found);
-    if (search == INVALID_HANDLE_VALUE) {
-        result = fail(pattern, GetLastError(), err);
+    memcpy(folder, length ? path : ".", length ? length : 1);
+    folder[length ? length : 1] = '\0';
+    result = platter_os_handle_open(folder, PLATTER_OS_FILE_FOLDER, &handle, err);
+    if (result)
         goto out;
+    while (more) {
+        if (GetFileInformationByHandleEx((HANDLE)handle, FileIdBothDirectoryInfo, entries, LIST_BYTES)) {
+            more = take_names(entries, function, context);
+        } else {
+            DWORD code = GetLastError();
+
+            more = false;
+            if (code != ERROR_NO_MORE_FILES)
+                result = fail(folder, code, err);
+        }
     }
-    do {
-        if (WideCharToMultiByte(CP_UTF8, WC_ERR_INVALID_CHARS, found.cFileName, -1, name, sizeof(name), NULL, NULL) &&
-            !function(context, name))
-            break;
-    } while (FindNextFileW(search, &found));
-    FindClose(search);
+    CloseHandle((HANDLE)handle);
 out:
-    free(wide);
-    free(pattern);
+    free(folder);
+    free(entries);
     return result;
 }
