@@ -8,18 +8,21 @@ build="gcc libc6-dev cmake ninja-build python3 gcc-mingw-w64-x86-64 gcc-mingw-w6
     libz-mingw-w64-dev libgcrypt-mingw-w64-dev debian-archive-keyring"
 images="ntfs-3g dosfstools mtools qemu-utils gdisk fdisk"
 wine="wine64 wine"
+# Signing, the cabinet for Microsoft, and what the tests read all that with.
+release="zip unzip osslsigncode openssl gcab"
+readers="python3-asn1crypto python3-pefile python3-jsonschema python3-yaml cabextract libxml2-utils"
 
 packages=
 for purpose in "$@"; do
     case $purpose in
     build) packages="$packages $build" ;;
     demo) packages="$packages $build $images $wine" ;;
-    test) packages="$packages $build $images $wine clang llvm libcmocka-dev libnbd-bin nbdkit qemu-system-common zstd openssl git mandoc" ;;
+    test) packages="$packages $build $images $wine $release $readers clang llvm libcmocka-dev libnbd-bin nbdkit qemu-system-common zstd openssl git mandoc" ;;
     lint) packages="$packages $build clang clang-tidy clang-format cppcheck shellcheck git" ;;
     format) packages="$packages clang-format" ;;
     bench) packages="$packages $build $images libnbd-bin nbdkit zstd fio" ;;
     fuzz) packages="$packages $build clang libclang-rt-14-dev" ;;
-    dist) packages="$packages $build zip" ;;
+    dist) packages="$packages $build $release" ;;
     guest) packages="$packages $build $images qemu-system-x86 genisoimage" ;;
     *) echo "bootstrap: unknown purpose '$purpose'" >&2; exit 2 ;;
     esac
