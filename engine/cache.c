@@ -5,6 +5,9 @@
 
 #include "os/thread.h"
 
+#define BUCKETS_FIRST 16u
+#define BUCKETS_MOST (1u << 16)
+
 struct platter_cache_entry {
     struct platter_cache_entry *chain;         /* next in its bucket */
     struct platter_cache_entry *newer, *older; /* list of use; only entries nobody holds are on it */
@@ -33,9 +36,7 @@ enum platter_result platter_cache_create(size_t entry_bytes, size_t max_bytes, s
         goto no_memory;
     made->entry_bytes = entry_bytes;
     made->limit = max_bytes / entry_bytes < 2 ? 2 : max_bytes / entry_bytes;
-    made->bucket_count = 16;
-    while (made->bucket_count < made->limit && made->bucket_count < 1u << 16)
-        made->bucket_count *= 2;
+    made->bucket_count = BUCKETS_FIRST;
     made->buckets = calloc(made->bucket_count, sizeof(struct platter_cache_entry *));
     if (!made->buckets)
         goto no_memory;
@@ -71,6 +72,30 @@ static void unlist(struct platter_cache *cache, struct platter_cache_entry *entr
         at = &(*at)->chain;
     *at = entry->chain;
     entry->listed = false;
+}
+
+/* Lock held. More buckets, as there are more entries than those; without memory for them chains only get longer. */
+static void widen(struct platter_cache *cache)
+{
+    struct platter_cache_entry **narrow = cache->buckets, **wide = calloc(cache->bucket_count * 4, sizeof(*wide));
+    size_t count = cache->bucket_count;
+
+    if (!wide)
+        return;
+    cache->buckets = wide;
+    cache->bucket_count = count * 4;
+    for (size_t i = 0; i < count; i++) {
+        struct platter_cache_entry *entry = narrow[i], *next;
+
+        for (; entry; entry = next) {
+            struct platter_cache_entry **bucket = bucket_of(cache, entry->key);
+
+            next = entry->chain;
+            entry->chain = *bucket;
+            *bucket = entry;
+        }
+    }
+    free(narrow);
 }
 
 static void leave_use_list(struct platter_cache *cache, struct platter_cache_entry *entry)
@@ -139,6 +164,8 @@ static struct platter_cache_entry *add(struct platter_cache *cache, uint64_t key
             return NULL;
         }
         cache->count++;
+        if (cache->count > cache->bucket_count && cache->bucket_count < BUCKETS_MOST)
+            widen(cache);
     }
     *entry = (struct platter_cache_entry){.key = key, .holders = 1, .data = data, .listed = true};
     entry->chain = *bucket_of(cache, key);

@@ -43,7 +43,7 @@ enum platter_result platter_vdi_scan(struct vdi *v, struct vdi_scan *scan, struc
     /* Entries behind the disk's end say nothing of it. */
     uint64_t bytes = ((v->header.disk_size - 1) / v->header.block_size + 1) * 4;
     enum platter_result result = PLATTER_OK;
-    uint8_t *piece = malloc(PIECE);
+    uint8_t *piece = malloc(bytes < PIECE ? (size_t)bytes : PIECE);
 
     if (!piece)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, v->m.file->name, PLATTER_NO_OFFSET, "out of memory");

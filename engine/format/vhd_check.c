@@ -5,6 +5,8 @@
 
 #include "vhd_sparse.h"
 
+#define PIECE (1u << 20) /* bytes of the table that are read at once */
+
 struct scan {
     struct vhd_sparse *s;
     uint32_t *starts; /* of the blocks that are there, in sectors */
@@ -76,12 +78,12 @@ enum platter_result platter_vhd_scan(struct vhd_sparse *s, struct platter_findin
 {
     struct scan scan = {.s = s, .findings = findings};
     enum platter_result result = PLATTER_OK;
-    uint8_t *piece = malloc(1u << 20);
+    uint8_t *piece = malloc(s->table.bytes < PIECE ? (size_t)s->table.bytes + 1 : PIECE);
     bool memory = piece != NULL;
 
-    for (uint64_t at = 0; memory && at < s->table.bytes && findings->count < PLATTER_FINDINGS_MOST; at += 1u << 20) {
+    for (uint64_t at = 0; memory && at < s->table.bytes && findings->count < PLATTER_FINDINGS_MOST; at += PIECE) {
         uint64_t left = s->table.bytes - at;
-        size_t length = left < 1u << 20 ? (size_t)left : 1u << 20;
+        size_t length = left < PIECE ? (size_t)left : PIECE;
 
         if ((result = platter_block_read(s->m.file, piece, length, s->table.offset + at, err)))
             break;

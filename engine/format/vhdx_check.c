@@ -67,7 +67,7 @@ enum platter_result platter_vhdx_scan(struct vhdx *x, struct platter_findings *f
 {
     struct scan scan = {.x = x, .findings = findings};
     uint64_t size = platter_block_size(x->m.file);
-    uint8_t *piece = malloc(PIECE);
+    uint8_t *piece = malloc(x->bat.bytes < PIECE ? (size_t)x->bat.bytes + 1 : PIECE);
     enum platter_result result = PLATTER_OK;
 
     scan.blocks = (x->meta.disk_size + x->meta.block_size - 1) >> x->block_bits;

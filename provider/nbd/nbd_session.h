@@ -12,7 +12,9 @@
 #include "os/thread.h"
 
 /* Bytes moved between block and socket at a time: half of a common second-level cache, and the bound on each thread's memory. */
+#ifndef NBD_PIECE /* the fuzz preset has a smaller one, so that pieces end where its inputs do */
 #define NBD_PIECE (256u << 10)
+#endif
 /* The answers that a thread gathers; a chunk header fits before a whole piece, and an error's text behind one. */
 #define NBD_ANSWER_ROOM (NBD_PIECE + 8192u)
 #define NBD_MAX_THREADS 64u

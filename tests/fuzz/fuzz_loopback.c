@@ -18,18 +18,52 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const uint32_t codes[] = {PLATTER_IOCTL_TRANSACT, PLATTER_IOCTL_HELLO, PLATTER_IOCTL_VOLUME_LIST,
                                  PLATTER_IOCTL_VOLUME_CREATE, PLATTER_IOCTL_VOLUME_REMOVE};
 
-struct starter {
-    struct platter_transport *handle;
+/* Makes one START for each input, which waits for the probe's answer. One thread does for all: making one costs more. */
+static struct starter {
+    struct platter_mutex lock;
+    struct platter_cond changed;
+    struct platter_thread *thread;
+    struct platter_transport *handle; /* NULL: nothing to do */
     uint64_t volume_id;
-};
+} starter = {.lock = PLATTER_MUTEX_INIT, .changed = PLATTER_COND_INIT};
 
-static void start(void *context)
+static void start_all(void *context)
 {
-    struct starter *starter = context;
-    struct platter_volume_start_in in = {.volume_id = starter->volume_id};
-    struct platter_volume_info info;
-    platter_transport_control(starter->handle, PLATTER_IOCTL_VOLUME_START, &in, sizeof(in), &info, sizeof(info), NULL,
-                              NULL);
+    (void)context;
+    platter_mutex_lock(&starter.lock);
+    for (;;) {
+        struct platter_volume_start_in in = {0};
+        struct platter_volume_info info;
+
+        while (!starter.handle)
+            platter_cond_wait(&starter.changed, &starter.lock);
+        in.volume_id = starter.volume_id;
+        platter_mutex_unlock(&starter.lock);
+        platter_transport_control(starter.handle, PLATTER_IOCTL_VOLUME_START, &in, sizeof(in), &info, sizeof(info),
+                                  NULL, NULL);
+        platter_mutex_lock(&starter.lock);
+        starter.handle = NULL;
+        platter_cond_broadcast(&starter.changed);
+    }
+}
+
+static void start(struct platter_transport *handle, uint64_t volume_id)
+{
+    platter_mutex_lock(&starter.lock);
+    if (!starter.thread && platter_thread_start(start_all, NULL, &starter.thread, NULL) != PLATTER_OK)
+        abort();
+    starter.handle = handle;
+    starter.volume_id = volume_id;
+    platter_cond_broadcast(&starter.changed);
+    platter_mutex_unlock(&starter.lock);
+}
+
+static void await_started(void)
+{
+    platter_mutex_lock(&starter.lock);
+    while (starter.handle)
+        platter_cond_wait(&starter.changed, &starter.lock);
+    platter_mutex_unlock(&starter.lock);
 }
 
 /* Waits until the probe read can be fetched. */
@@ -82,28 +116,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct platter_volume_create_out made;
     struct platter_hello_out greeting;
     struct platter_loopback *loopback;
-    struct platter_thread *thread;
-    struct starter starter;
+    struct platter_transport *handle;
 
     if (platter_loopback_create(&loopback, NULL) != PLATTER_OK ||
-        platter_loopback_connect(loopback, &starter.handle, NULL) != PLATTER_OK ||
-        platter_transport_control(starter.handle, PLATTER_IOCTL_HELLO, &hello, sizeof(hello), &greeting,
-                                  sizeof(greeting), NULL, NULL) != PLATTER_OK ||
-        platter_transport_control(starter.handle, PLATTER_IOCTL_VOLUME_CREATE, &create, sizeof(create), &made,
-                                  sizeof(made), NULL, NULL) != PLATTER_OK)
+        platter_loopback_connect(loopback, &handle, NULL) != PLATTER_OK ||
+        platter_transport_control(handle, PLATTER_IOCTL_HELLO, &hello, sizeof(hello), &greeting, sizeof(greeting), NULL,
+                                  NULL) != PLATTER_OK ||
+        platter_transport_control(handle, PLATTER_IOCTL_VOLUME_CREATE, &create, sizeof(create), &made, sizeof(made),
+                                  NULL, NULL) != PLATTER_OK)
         abort();
-    starter.volume_id = made.volume_id;
-    if (platter_thread_start(start, &starter, &thread, NULL) != PLATTER_OK)
-        abort();
-    await_probe(starter.handle);
+    start(handle, made.volume_id);
+    await_probe(handle);
     while (size >= 4) {
-        size_t taken = call(starter.handle, data, size);
+        size_t taken = call(handle, data, size);
         data += taken;
         size -= taken;
     }
-    platter_transport_shutdown(starter.handle);
-    platter_thread_join(thread);
-    platter_transport_close(starter.handle);
+    platter_transport_shutdown(handle);
+    await_started();
+    platter_transport_close(handle);
     platter_loopback_free(loopback);
     return 0;
 }

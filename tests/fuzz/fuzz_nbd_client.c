@@ -40,14 +40,14 @@ static size_t script_receive(struct nbd_stream *stream, void *buffer, size_t len
 
 static bool script_send(struct nbd_stream *stream, const void *data, size_t length)
 {
+    static uint8_t wire[4096];
     const uint8_t *bytes = (const uint8_t *)data;
-    uint8_t sum = 0;
 
     (void)stream;
     /* Touches every byte, so that the sanitizer sees what would have left the machine. */
-    for (size_t i = 0; i < length; i++)
-        sum ^= bytes[i];
-    return length != SIZE_MAX || sum != 0;
+    for (size_t at = 0; at < length; at += sizeof(wire))
+        memcpy(wire, bytes + at, length - at < sizeof(wire) ? length - at : sizeof(wire));
+    return true;
 }
 
 static void script_cut(struct nbd_stream *stream)

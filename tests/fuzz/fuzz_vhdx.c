@@ -27,10 +27,10 @@ static void seal(uint8_t *block, size_t length)
 
 static void seal_all(void)
 {
-    for (unsigned page = 16; page <= 32; page += 16)
-        seal(file + (size_t)page * PAGE, PAGE);
-    for (unsigned page = 48; page <= 64; page += 16)
-        seal(file + (size_t)page * PAGE, 16 * PAGE);
+    /* What has no signature is not looked at any further. */
+    for (unsigned page = 16; page <= 64; page += 16)
+        if (file[(size_t)page * PAGE])
+            seal(file + (size_t)page * PAGE, page <= 32 ? PAGE : 16 * PAGE);
     for (unsigned page = LOG_PAGE; page < LOG_PAGE + LOG_PAGES; page++) {
         uint8_t *entry = file + (size_t)page * PAGE;
         uint32_t length = platter_le32(entry + 8), left = (LOG_PAGE + LOG_PAGES - page) * PAGE;

@@ -9,6 +9,7 @@
 
 /* A hostile image may claim to be huge; a fuzzer only looks at so many runs and pieces of it. */
 #define RUNS_MOST 64u
+#define BYTES_MOST (128u << 10)
 
 struct input_block {
     struct platter_block base;
@@ -55,6 +56,7 @@ static void use_disk(struct platter_block *disk)
 {
     static uint8_t buffer[65536];
     uint64_t size = platter_block_size(disk), at = 0;
+    size_t left = BYTES_MOST;
 
     for (unsigned i = 0; i < RUNS_MOST && at < size; i++) {
         struct platter_extent extent;
@@ -64,8 +66,10 @@ static void use_disk(struct platter_block *disk)
             extent.flags = PLATTER_EXTENT_DATA;
         }
         if (extent.flags & PLATTER_EXTENT_DATA) {
-            size_t length = extent.length < sizeof(buffer) ? (size_t)extent.length : sizeof(buffer);
+            size_t most = left < sizeof(buffer) ? left : sizeof(buffer);
+            size_t length = extent.length < most ? (size_t)extent.length : most;
 
+            left -= length;
             (void)platter_block_read(disk, buffer, length, at, NULL);
             (void)platter_block_read(disk, buffer, 1, at + extent.length - 1, NULL);
         }

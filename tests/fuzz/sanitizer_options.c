@@ -8,5 +8,6 @@ const char *__asan_default_options(void);
 
 const char *__asan_default_options(void)
 {
-    return "quarantine_size_mb=8:malloc_context_size=2:check_printf=0" FUZZ_SANITIZER_OPTIONS;
+    return "quarantine_size_mb=2:malloc_context_size=1:check_printf=0:allocator_release_to_os_interval_ms=-1"
+           ":max_redzone=32" FUZZ_SANITIZER_OPTIONS;
 }
