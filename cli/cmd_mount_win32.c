@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "console.h"
 #include "../mount/control_win32.h"
+#include "../mount/event_win32.h"
 #include "image.h"
 #include "../mount/mount_win32.h"
 #include "session_win32.h"
@@ -24,6 +25,8 @@ const struct cli_option cli_mount_options[] = {
     {"partition", "N[,N...]|all",
      "these partitions, by their numbers in 'platter info'; otherwise those that hold a file system"},
     {"read-only", NULL, "refuse writes; the image is not changed in any way"},
+    {"shared", NULL,
+     "let every user write to a drive whose file system has no access lists (FAT, exFAT); otherwise it is yours alone"},
     CLI_OVERLAY_OPTION,
     {"foreground", NULL, "serve the drives in this window, until Ctrl-C or until they are unmounted"},
     CLI_IMAGE_OPTIONS,
@@ -84,6 +87,22 @@ static void print_overlay(const json_t *overlay)
                   platter_json_text_of(overlay, "file"));
 }
 
+/* Said once: what other users see of such a drive would puzzle them, and who asks them. */
+static void print_private(const json_t *report)
+{
+    const json_t *volume;
+    size_t i;
+
+    json_array_foreach(json_object_get(report, "volumes"), i, volume)
+    {
+        if (json_is_true(json_object_get(volume, "private"))) {
+            cli_print(CLI_OUT, "a file system without access lists: only you and administrators can open it, unless "
+                               "mounted with '--shared' or '--read-only'\n");
+            return;
+        }
+    }
+}
+
 static void tell(const char *image, struct cli_reply *reply, json_t *report)
 {
     const char *why = platter_json_text_of(report, "read_only_reason");
@@ -103,6 +122,7 @@ static void tell(const char *image, struct cli_reply *reply, json_t *report)
         (void)cli_reply_print(reply);
     } else {
         print_report(image, report);
+        print_private(report);
         print_overlay(json_object_get(report, "overlay"));
         cli_flush(CLI_OUT);
     }
@@ -199,6 +219,7 @@ static enum platter_result serve_reported(struct platter_mount *mount, const cha
     mount->alive_context = &reporter;
     result = platter_mount_start(mount, err);
     if (result != PLATTER_OK) {
+        platter_event_mount_failed(mount, err);
         platter_error_json(report, err, NULL);
         (void)cli_reporter_send(&reporter, report);
         goto done;
@@ -206,10 +227,12 @@ static enum platter_result serve_reported(struct platter_mount *mount, const cha
     platter_mount_json(report, mount);
     if (!cli_reporter_send(&reporter, report))
         platter_mount_dismount(mount); /* nobody knows of the drives: they were not waited for */
+    platter_event_mount_started(mount);
     if (mount->policy & PLATTER_POLICY_UNMOUNT_ON_SHUTDOWN)
         cli_session_watch(interrupted, mount);
     (void)platter_provider_wait(mount->provider, 0);
     result = platter_mount_end(mount, err);
+    platter_event_mount_ended(mount, result);
     cli_session_done();
 done:
     json_decref(report);
@@ -221,15 +244,19 @@ static enum platter_result serve_here(struct platter_mount *mount, struct cli_re
     json_t *report = reply->json ? reply->root : json_object();
     enum platter_result result = platter_mount_start(mount, err);
 
-    if (result != PLATTER_OK)
+    if (result != PLATTER_OK) {
+        platter_event_mount_failed(mount, err);
         goto done;
+    }
     platter_mount_json(report, mount);
     cli_interrupt_catch(interrupted, mount);
     tell(mount->options->image, reply, report);
+    platter_event_mount_started(mount);
     if (!reply->json)
         cli_print(CLI_ERR, "platter: Ctrl-C unmounts\n");
     (void)platter_provider_wait(mount->provider, 0);
     result = platter_mount_end(mount, err);
+    platter_event_mount_ended(mount, result);
     cli_interrupt_done();
 done:
     if (!reply->json)
@@ -261,6 +288,7 @@ static enum platter_result read_asked(const struct cli_arguments *arguments, str
         .no_letter = cli_option_given(arguments, "no-letter"),
         .read_only = cli_option_given(arguments, "read-only"),
         .remember = cli_option_given(arguments, "remember"),
+        .shared = cli_option_given(arguments, "shared"),
     };
     asked->mount.options = &asked->options;
     return platter_mount_prepare(&asked->mount, err);

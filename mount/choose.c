@@ -156,3 +156,9 @@ enum platter_result platter_letters_parse(const char *text, char letters[26], si
     } while (*at++ == ',');
     return PLATTER_OK;
 }
+
+/* One that is not known may be formatted to anything, so it counts among those without. */
+bool platter_filesystem_has_lists(const char *filesystem)
+{
+    return strcmp(filesystem, "ntfs") == 0 || strcmp(filesystem, "refs") == 0;
+}

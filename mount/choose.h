@@ -29,4 +29,7 @@ char platter_letter(const char *text);
 /* "X[,Y...]": letters[] and their count; each once. */
 enum platter_result platter_letters_parse(const char *text, char letters[26], size_t *count, struct platter_error *err);
 
+/* Whether the file system guards its files by lists of who may do what: NTFS and ReFS do, FAT, exFAT and UDF do not. */
+bool platter_filesystem_has_lists(const char *filesystem);
+
 #endif

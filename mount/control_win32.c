@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account_win32.h"
 #include "bounded_win32.h"
+#include "sid.h"
 #include "wide_win32.h"
 
 #define ANSWER_MS 10000u
@@ -247,7 +249,8 @@ const char *platter_image_name_overlay(const uint16_t field[PLATTER_IMAGE_NAME_C
 
 void platter_volume_json(json_t *object, const struct platter_volume_info *info)
 {
-    char text[PLATTER_IMAGE_NAME_CHARS * 3 + 1], letter[4];
+    char text[PLATTER_IMAGE_NAME_CHARS * 3 + 1], letter[4], sid[PLATTER_SID_TEXT];
+    struct platter_account owner;
 
     platter_json_number(object, "id", info->volume_id);
     platter_json_text(object, "letter", info->letter ? platter_letter_text(info->letter, letter) : NULL);
@@ -256,6 +259,7 @@ void platter_volume_json(json_t *object, const struct platter_volume_info *info)
     platter_json_number(object, "partition", info->partition_number);
     platter_json_number(object, "partition_offset", info->partition_offset);
     platter_json_bool(object, "read_only", (info->flags & PLATTER_VOLUME_READ_ONLY) != 0);
+    platter_json_bool(object, "private", (info->flags & PLATTER_VOLUME_PRIVATE) != 0);
     platter_json_bool(object, "remembered", (info->flags & PLATTER_VOLUME_STABLE_ID) != 0);
     platter_json_text(object, "route", platter_route_name(info->route));
     platter_json_text(object, "state", platter_state_name(info->state));
@@ -266,6 +270,11 @@ void platter_volume_json(json_t *object, const struct platter_volume_info *info)
     platter_json_text(object, "image", text[0] ? text : NULL);
     platter_overlay_json(object, platter_image_name_overlay(info->image_name, text, sizeof(text)));
     platter_json_number(object, "process_id", info->owner_process_id);
+    platter_account_of(info->owner_sid, info->owner_sid_length, &owner);
+    platter_json_text(object, "owner", owner.name[0] ? owner.name : NULL);
+    platter_json_text(object, "owner_sid",
+                      platter_sid_text(info->owner_sid, info->owner_sid_length, sid)[0] ? sid : NULL);
+    platter_json_text(object, "served_by", info->flags & PLATTER_VOLUME_HOSTED ? "service" : "user");
     platter_json_bool(object, "may_unmount", info->may_remove != 0);
     platter_json_text(object, "mounted_at", time_text(info->mounted_at, text, sizeof(text)) ? text : NULL);
     platter_json_number(object, "read_bytes", info->read_bytes);
@@ -276,4 +285,6 @@ void platter_volume_json(json_t *object, const struct platter_volume_info *info)
     platter_json_number(object, "late_answers", info->late_answers);
     platter_json_number(object, "open_handles", info->open_handles);
     platter_json_number(object, "in_flight", info->in_flight);
+    platter_json_bool(object, "busy", info->in_flight > 0);
+    platter_json_number(object, "idle_ms", info->idle_ms);
 }

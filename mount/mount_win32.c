@@ -91,6 +91,15 @@ static bool all_discs(const struct platter_mount *mount, const size_t chosen[PLA
     return discs == mount->count;
 }
 
+static enum platter_result check_format(struct platter_mount *mount, struct platter_error *err)
+{
+    enum platter_result result =
+        platter_policy_format(platter_image_info(mount->image)->format, mount->options->image, err);
+
+    mount->refused = result != PLATTER_OK;
+    return result;
+}
+
 /* What is wrong, or forbidden, is to be told before an overlay's file is made. */
 static enum platter_result check_image(struct platter_mount *mount, bool overlay, struct platter_error *err)
 {
@@ -98,7 +107,7 @@ static enum platter_result check_image(struct platter_mount *mount, bool overlay
     enum platter_result result = platter_image_open(mount->options->image, &mount->options->open, &mount->image, err);
 
     if (result == PLATTER_OK)
-        result = platter_policy_format(platter_image_info(mount->image)->format, mount->options->image, err);
+        result = check_format(mount, err);
     if (result == PLATTER_OK && overlay)
         result = read_table(mount, chosen, err);
     if (result == PLATTER_OK && overlay && all_discs(mount, chosen))
@@ -241,6 +250,7 @@ void platter_mount_json(json_t *root, const struct platter_mount *mount)
                           volume->partition->filesystem[0] ? volume->partition->filesystem : NULL);
         platter_json_text(object, "label", volume->partition->label);
         platter_json_bool(object, "read_only", (volume->info.flags & PLATTER_VOLUME_READ_ONLY) != 0);
+        platter_json_bool(object, "private", (volume->info.flags & PLATTER_VOLUME_PRIVATE) != 0);
         platter_json_text(object, "route", platter_route_name(volume->info.route));
         platter_json_text(
             object, "device",
@@ -278,6 +288,12 @@ enum platter_result platter_mount_end(struct platter_mount *mount, struct platte
     /* Also when the drive went by itself, ejected elsewhere. */
     if (mount->folder[0] && mount->provider)
         platter_folder_unmount(mount->folder);
+    if (mount->provider) {
+        struct platter_provider_stats stats;
+
+        platter_provider_get_stats(mount->provider, &stats);
+        mount->damaged = stats.last_error.result == PLATTER_E_DAMAGED;
+    }
     result = platter_provider_free(mount->provider, err);
     mount->provider = NULL;
     ReleaseSRWLockExclusive(&mount->ending);

@@ -29,6 +29,8 @@ struct platter_mount_options {
     const char *folder;               /* NULL: none */
     const char *overlay;              /* a file; "": a temporary one; NULL: none */
     bool no_letter, read_only, remember;
+    bool shared; /* everybody may write where the file system has no access lists; else such a drive is its owner's */
+    bool hosted; /* by a worker of the service, for people to see */
 };
 
 struct platter_mount {
@@ -50,6 +52,8 @@ struct platter_mount {
     bool remember;                    /* its letter is to come back the next time */
     char forbidden[200];              /* the policy that lets this user only read; else "" */
     char forgetful[200];              /* it will not, though it was asked for; else "" */
+    bool refused;                     /* the machine's policy forbade it */
+    bool damaged;                     /* set by platter_mount_end: what was read was found damaged */
     bool stuck;                       /* a call to the driver has not come back */
     uint32_t routes;                  /* PLATTER_ROUTE_BITs that this machine offers */
     uint32_t policy;                  /* enum platter_policy, as the driver said it */

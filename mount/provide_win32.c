@@ -42,6 +42,10 @@ static void describe(const struct platter_mount *mount, size_t index, struct pla
     create->flags = (mount->read_only ? PLATTER_VOLUME_READ_ONLY : 0u) | (no_letter ? PLATTER_VOLUME_NO_LETTER : 0u) |
                     (mount->remember ? PLATTER_VOLUME_STABLE_ID : 0u) |
                     (mount->table->style == PLATTER_TABLE_NONE ? PLATTER_VOLUME_WHOLE_DISK : 0u);
+    if (!mount->read_only && !mount->options->shared && !platter_filesystem_has_lists(partition->filesystem))
+        create->flags |= PLATTER_VOLUME_PRIVATE;
+    if (mount->options->hosted)
+        create->flags |= PLATTER_VOLUME_HOSTED;
     if (platter_is_disc(partition) && platter_block_sector_size(mount->volumes[index].block) == PLATTER_DISC_SECTOR)
         create->flags |= PLATTER_VOLUME_CDROM;
     create->letter = index < mount->letter_count ? (uint32_t)mount->letters[index] : 0;
@@ -117,7 +121,9 @@ enum platter_result platter_provide_ask(struct platter_mount *mount, struct plat
     platter_control_close(transport);
     mount->policy = hello.policy;
     mount->routes = hello.routes;
-    return platter_policy_mount(mount->policy, &mount->read_only, mount->forbidden, sizeof(mount->forbidden), err);
+    result = platter_policy_mount(mount->policy, &mount->read_only, mount->forbidden, sizeof(mount->forbidden), err);
+    mount->refused = result != PLATTER_OK;
+    return result;
 }
 
 /* ---- Making them ------------------------------------------------------------------------------------------------------- */
