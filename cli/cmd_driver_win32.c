@@ -16,7 +16,9 @@
 #define POLL_MS 100u
 
 const struct cli_option cli_install_options[] = {
-    {"inf", "PATH", "the driver's INF, with platter.sys beside it; platter.inf beside this program otherwise"},
+    {"inf", "PATH",
+     "the driver's INF, with platter.sys beside it; otherwise platter.inf beside this program, or in the folder "
+     "'driver' there"},
     {NULL, NULL, NULL}};
 
 const struct cli_option cli_remove_options[] = {
@@ -172,11 +174,16 @@ static enum platter_result find_files(const struct cli_arguments *arguments, wch
     char *name = NULL;
 
     free(wide);
-    slash = length > 0 && length < CLI_PATH_UNITS - 16 ? wcsrchr(inf, L'\\') : NULL;
+    slash = length > 0 && length < CLI_PATH_UNITS - 24 ? wcsrchr(inf, L'\\') : NULL;
     if (!slash)
         return platter_error_set(err, PLATTER_E_USAGE, given, PLATTER_NO_OFFSET, "its path is too long");
-    if (!given)
+    if (!given) {
         wcscpy(slash + 1, L"platter.inf");
+        if (!exists(inf)) {
+            wcscpy(slash + 1, L"driver\\platter.inf");
+            slash = wcsrchr(inf, L'\\');
+        }
+    }
     wcscpy(sys, inf);
     wcscpy(sys + (slash - inf) + 1, L"platter.sys");
     if (!exists(inf)) {
