@@ -127,6 +127,13 @@ Hello(PSESSION Session, PIRP Irp)
         Session->Owner = caller; /* the first to say it owns what is mounted through this handle */
         Session->Accepted = TRUE;
     }
+    else if (match && !Session->HadVolumes)
+    {
+        /* A service opens it as its user and gives it to a process that serves: the volumes are that one's. */
+        Session->Owner.ProcessId = caller.ProcessId;
+    }
+    if (Session->Accepted)
+        caller = Session->Owner;
     KeReleaseSpinLock(&Session->Lock, irql);
     RtlZeroMemory(out, sizeof(*out));
     out->protocol_version = PLATTER_PROTOCOL_VERSION;

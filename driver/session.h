@@ -24,7 +24,7 @@ struct _SESSION
     BOOLEAN HadVolumes;
     ULONG LiveVolumes;
     GUID Container; /* unique id of the first volume; zero: none yet */
-    CALLER Owner;   /* who said HELLO; constant from then on */
+    CALLER Owner;   /* who said HELLO first; constant from then on, but for ProcessId: until the first volume */
 
     /* IRPs, linked by Tail.Overlay.ListEntry; queue.c */
     LIST_ENTRY Pending;                   /* requests no worker has fetched, oldest first */

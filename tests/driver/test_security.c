@@ -2,6 +2,8 @@
 /* Who may do what: the table of docs/security-model.md, row by row, with every kind of token. */
 #include "rig.h"
 
+#define POLICIES "\\Registry\\Machine\\SOFTWARE\\Policies\\Platter"
+
 enum { USERS = 6 };
 static PSIM_PROCESS Process(int user)
 {
@@ -156,6 +158,42 @@ static void the_first_hello_owns(void **state)
     RigStop();
 }
 
+/* A service opens the device as its user and gives the handle to a worker: owner and policy are the user's, the process is
+ * the worker's, and stays it once there is a volume. */
+static void a_handle_is_handed_on(void **state)
+{
+    struct platter_volume_create_in shape = ShapeDefault(MIB);
+    struct platter_volume_create_out out;
+    struct platter_hello_out hello;
+    struct platter_volume_info info;
+    HANDLE control, given;
+
+    (void)state;
+    RigStart(RigLink);
+    SimRegistrySetDword(POLICIES, "WhoMayMount", 0);
+    control = CtlOpen(Rig.System);
+    SimImpersonate(SimUserAdmin, SecurityImpersonation);
+    assert_status(STATUS_SUCCESS, CtlHello(Rig.System, control, &hello));
+    SimRevert();
+    assert_int_equal(0, hello.policy & PLATTER_POLICY_NO_MOUNT);
+    assert_status(STATUS_SUCCESS, SimDuplicateHandle(Rig.System, control, Rig.Other, &given));
+    assert_status(STATUS_SUCCESS, CtlHello(Rig.Other, given, &hello));
+    assert_int_equal(0, hello.policy & PLATTER_POLICY_NO_MOUNT);
+    assert_status(STATUS_SUCCESS, CtlCreateVolume(Rig.Other, given, &shape, &out));
+    assert_true(CtlInfo(Rig.Admin, out.volume_id, &info));
+    assert_int_equal(SimProcessId(Rig.Other), info.owner_process_id);
+    assert_int_equal(1, info.may_remove);
+    assert_status(STATUS_SUCCESS, CtlHello(Rig.System, control, NULL));
+    assert_true(CtlInfo(Rig.Admin, out.volume_id, &info));
+    assert_int_equal(SimProcessId(Rig.Other), info.owner_process_id);
+    assert_true(CtlInfo(Rig.Other, out.volume_id, &info));
+    assert_int_equal(0, info.may_remove);
+    SimClose(Rig.System, control);
+    assert_true(CtlInfo(Rig.Admin, out.volume_id, &info)); /* the worker's own handle keeps it */
+    SimClose(Rig.Other, given);
+    RigStop();
+}
+
 /* Two sessions of one administrator, and others: a letter that one of them has taken for itself hides ours from him
  * alone; ours lies in the directory of all. */
 static void letters_are_of_the_machine(void **state)
@@ -225,6 +263,7 @@ int main(int argc, char **argv)
         RIG_TEST(who_may_remove_a_volume),
         RIG_TEST(impersonation_counts),
         RIG_TEST(the_first_hello_owns),
+        RIG_TEST(a_handle_is_handed_on),
         RIG_TEST(letters_are_of_the_machine),
         RIG_TEST(the_registry_overrides),
     };
