@@ -78,6 +78,17 @@ NTSTATUS SimClose(PSIM_PROCESS Process, HANDLE Handle)
     return status;
 }
 
+NTSTATUS SimDuplicateHandle(PSIM_PROCESS From, HANDLE Handle, PSIM_PROCESS To, HANDLE *Duplicate)
+{
+    USER_CALL call = Begin(From);
+    SIM_HANDLE *slot = SimHandleGet(From, Handle);
+
+    if (slot)
+        *Duplicate = SimHandleCreate(To, slot->Body, slot->Access, FALSE);
+    End(call);
+    return slot ? STATUS_SUCCESS : STATUS_INVALID_HANDLE;
+}
+
 /* The file of a handle with the rights it takes; a reference is taken. */
 static NTSTATUS FileOf(PSIM_PROCESS process, HANDLE handle, ACCESS_MASK need, PFILE_OBJECT *file)
 {

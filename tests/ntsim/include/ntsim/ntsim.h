@@ -101,6 +101,8 @@ VOID SimThreadJoin(PSIM_THREAD Thread);
 NTSTATUS SimOpen(PSIM_PROCESS Process, const char *Name, ACCESS_MASK Access, HANDLE *Handle);
 NTSTATUS SimOpenShare(PSIM_PROCESS Process, const char *Name, ACCESS_MASK Access, ULONG Share, HANDLE *Handle);
 NTSTATUS SimClose(PSIM_PROCESS Process, HANDLE Handle);
+/* With the same rights; both handles are to be closed. */
+NTSTATUS SimDuplicateHandle(PSIM_PROCESS From, HANDLE Handle, PSIM_PROCESS To, HANDLE *Duplicate);
 NTSTATUS SimIoctl(PSIM_PROCESS Process, HANDLE Handle, ULONG Code, const void *In, ULONG InBytes, void *Out,
                   ULONG OutBytes, ULONG_PTR *Information);
 NTSTATUS SimRead(PSIM_PROCESS Process, HANDLE Handle, ULONG64 Offset, void *Data, ULONG Bytes, ULONG_PTR *Information);
