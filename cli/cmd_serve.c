@@ -89,9 +89,9 @@ enum platter_result cli_serve(const struct cli_arguments *arguments, struct cli_
         return result;
     result = cli_image_options_read(arguments, &image_options, err);
     if (result == PLATTER_OK)
-        result =
-            platter_open_for_writing(arguments->operands[0], &image_options.open,
-                                     cli_option_value(arguments, "overlay"), options.read_only, &image, &writing, err);
+        result = platter_open_for_writing(arguments->operands[0], &image_options.open,
+                                          cli_option_value(arguments, "overlay"), options.read_only, false, &image,
+                                          &writing, err);
     if (result != PLATTER_OK)
         return result;
     if (writing.notice[0])

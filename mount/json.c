@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool incomplete;
+static _Thread_local bool incomplete;
 
 static json_t *kept(json_t *value)
 {
@@ -91,6 +91,7 @@ char *platter_json_dump(const json_t *root)
     size_t length = text ? strlen(text) : 0;
     char *line = text ? realloc(text, length + 2) : NULL;
 
+    incomplete = false; /* the next object begins anew */
     if (!line) {
         free(text);
         return NULL;

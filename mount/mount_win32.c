@@ -135,7 +135,7 @@ static enum platter_result open_image(struct platter_mount *mount, struct platte
     /* Out of the system's cache: the drive has one of its own, and two that wait for each other hang the machine. */
     open.flags = PLATTER_OPEN_UNBUFFERED;
     result = platter_open_for_writing(mount->options->image, &open, mount->options->overlay, mount->read_only,
-                                      &mount->image, &mount->writing, err);
+                                      mount->options->hosted, &mount->image, &mount->writing, err);
     if (mount->writing.why[0])
         mount->read_only = true;
     else

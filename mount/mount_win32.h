@@ -5,6 +5,7 @@
 
 #include "choose.h"
 #include "folder_win32.h"
+#include "options.h"
 #include "overlay.h"
 
 #include <platter/provider.h>
@@ -18,19 +19,6 @@ struct platter_mount_volume {
     struct platter_block *block;
     bool announced;
     struct platter_volume_info info; /* once announced */
-};
-
-/* What is asked for. All texts are borrowed, as long as the mount lasts. */
-struct platter_mount_options {
-    const char *image;                /* a path, or the URI of a server */
-    struct platter_open_options open; /* `flags` are zero */
-    const char *partition;            /* "all", "N[,N...]"; NULL: those that hold a file system */
-    const char *letters;              /* "X[,Y...]"; NULL: as the system chooses */
-    const char *folder;               /* NULL: none */
-    const char *overlay;              /* a file; "": a temporary one; NULL: none */
-    bool no_letter, read_only, remember;
-    bool shared; /* everybody may write where the file system has no access lists; else such a drive is its owner's */
-    bool hosted; /* by a worker of the service, for people to see */
 };
 
 struct platter_mount {

@@ -6,16 +6,20 @@
 
 #include "text.h"
 
+static const char *why_not_in_place(const struct platter_image_info *info)
+{
+    if (info->compressed)
+        return "compressed images are not written to";
+    return strcmp(info->format, "mrimgx") == 0 ? "backups are not written to"
+                                               : "an image of this kind is not written to";
+}
+
 static void notice(const char *path, const struct platter_image_info *info, struct platter_writing *writing)
 {
-    const char *why = info->compressed                      ? "compressed images are not written to"
-                      : strcmp(info->format, "mrimgx") == 0 ? "backups are not written to"
-                                                            : "an image of this kind is not written to";
-
     (void)snprintf(writing->notice, sizeof(writing->notice),
                    "%.300s: %s. Changes go to a temporary overlay and are lost with it when this ends; "
                    "'--overlay=FILE' keeps them, '--read-only' refuses them",
-                   platter_base_name(path), why);
+                   platter_base_name(path), why_not_in_place(info));
 }
 
 /* Read-only when it cannot be written: then *why tells the reason. What is wrong beyond that is an error. */
@@ -45,8 +49,9 @@ static enum platter_result open_in_place(const char *path, const struct platter_
 }
 
 enum platter_result platter_open_for_writing(const char *path, const struct platter_open_options *options,
-                                             const char *overlay, bool read_only, struct platter_image **image,
-                                             struct platter_writing *writing, struct platter_error *err)
+                                             const char *overlay, bool read_only, bool lasting,
+                                             struct platter_image **image, struct platter_writing *writing,
+                                             struct platter_error *err)
 {
     struct platter_open_options reading = *options;
     const struct platter_image_info *info;
@@ -67,6 +72,12 @@ enum platter_result platter_open_for_writing(const char *path, const struct plat
     if (result != PLATTER_OK)
         return result;
     info = platter_image_info(base);
+    if (lasting && !overlay && (info->compressed || !info->writable)) {
+        (void)snprintf(writing->why, sizeof(writing->why), "%s; '--overlay=FILE' keeps changes",
+                       why_not_in_place(info));
+        *image = base;
+        return PLATTER_OK;
+    }
     if (overlay || info->compressed || !info->writable) {
         if (!overlay)
             notice(path, info, writing);

@@ -15,12 +15,13 @@ struct platter_writing {
 
 /*
  * Opens `path` for reading (`read_only`) or for writing: to `overlay` (a file; "": a temporary one), to a temporary one
- * where the image is a backup or compressed, else in place, or read-only when that cannot be. The flags of `options`
- * are for what is written.
+ * where the image is a backup or compressed (read-only, where `lasting`: then nothing may be lost with the mount), else
+ * in place, or read-only when that cannot be. The flags of `options` are for what is written.
  */
 enum platter_result platter_open_for_writing(const char *path, const struct platter_open_options *options,
-                                             const char *overlay, bool read_only, struct platter_image **image,
-                                             struct platter_writing *writing, struct platter_error *err);
+                                             const char *overlay, bool read_only, bool lasting,
+                                             struct platter_image **image, struct platter_writing *writing,
+                                             struct platter_error *err);
 /* "overlay": null, or {"file": path or null, "temporary": bool}; `overlay` as in struct platter_image_info. */
 void platter_overlay_json(json_t *root, const char *overlay);
 
