@@ -20,11 +20,21 @@ static void path_of(const wchar_t *dir, const wchar_t *name, wchar_t *path)
     path[STEPS_PATH - 1] = L'\0';
 }
 
-static bool write_line(HANDLE file, const char *line, size_t length)
+/*
+ * A killed process loses nothing that was written. What a power cut could lose is forced to the medium before the change,
+ * except for the registry, which reaches the medium when Windows likes: its entries are all written anew by the next run.
+ */
+static bool write_line(HANDLE file, const char *line, size_t length, bool force)
 {
     DWORD written = 0;
 
-    return WriteFile(file, line, (DWORD)length, &written, NULL) && written == length && FlushFileBuffers(file);
+    return WriteFile(file, line, (DWORD)length, &written, NULL) && written == length &&
+           (!force || FlushFileBuffers(file));
+}
+
+static bool is_registry(const wchar_t *kind)
+{
+    return wcsstr(kind, L"key") || wcsstr(kind, L"value");
 }
 
 enum steps_exit journal_begin(struct steps *steps)
@@ -75,7 +85,7 @@ enum steps_exit journal_note(struct steps *steps, const wchar_t *kind, ...)
     narrow = line ? platter_narrow(line) : NULL;
     if (!narrow)
         exit = steps_fail(steps, STEPS_FAILED, 0, "out of memory");
-    else if (!write_line(steps->journal, narrow, strlen(narrow)))
+    else if (!write_line(steps->journal, narrow, strlen(narrow), !is_registry(kind)))
         exit = steps_fail(steps, STEPS_FAILED, GetLastError(), "the journal cannot be written");
     free(narrow);
     free(line);
