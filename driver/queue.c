@@ -5,6 +5,9 @@
 #include "session.h"
 #include "volume.h"
 
+#define ID_WRITES 1u
+#define ID_STEP 2u
+
 static DRIVER_CANCEL CancelRequest;
 static DRIVER_CANCEL CancelWaiting;
 
@@ -50,6 +53,52 @@ Take(PIRP Irp)
     return TRUE;
 }
 
+/* Ids tell writes from the rest, so that nothing need be remembered of one whose answer is still out. */
+static ULONG
+NewId(PSESSION Session, BOOLEAN Writes)
+{
+    /* No id lives for longer than its deadline, so a counter of 31 bits does not meet itself. */
+    Session->LastRequestId += ID_STEP;
+    if (Session->LastRequestId == 0)
+        Session->LastRequestId = ID_STEP;
+    return Session->LastRequestId | (Writes ? ID_WRITES : 0);
+}
+
+static PLIST_ENTRY
+BucketOf(PSESSION Session, ULONG Id)
+{
+    return &Session->InFlight[Id / ID_STEP % SESSION_BUCKETS];
+}
+
+/* Lock held. A request leaves before its answer has come: if it writes, the provider may do so at any time until then. */
+static void
+Abandon(PSESSION Session, PIRP Irp)
+{
+    if ((RequestId(Irp) & ID_WRITES) != 0)
+        Session->AbandonedWrites++;
+}
+
+/* Lock held. A write that came behind one that was given up must not be done before it. */
+static BOOLEAN
+MayGo(PSESSION Session, PIRP Irp)
+{
+    return (BOOLEAN)(Session->AbandonedWrites == 0 || !RequestWrites(Irp));
+}
+
+/* Lock held. The oldest request that may be handed out, NULL: none. */
+static PIRP
+FirstToGo(PSESSION Session)
+{
+    PLIST_ENTRY entry;
+
+    for (entry = Session->Pending.Flink; entry != &Session->Pending; entry = entry->Flink)
+    {
+        if (MayGo(Session, IrpOf(entry)))
+            return IrpOf(entry);
+    }
+    return NULL;
+}
+
 static VOID NTAPI
 CancelRequest(PDEVICE_OBJECT Device, PIRP Irp)
 {
@@ -62,6 +111,7 @@ CancelRequest(PDEVICE_OBJECT Device, PIRP Irp)
     KeAcquireSpinLock(&session->Lock, &irql);
     RemoveEntryList(&Irp->Tail.Overlay.ListEntry);
     session->Requests--;
+    Abandon(session, Irp);
     KeReleaseSpinLock(&session->Lock, irql);
     RequestComplete(volume, Irp, STATUS_CANCELLED, 0);
 }
@@ -74,6 +124,7 @@ QueuePut(PVOLUME Volume, PIRP Irp)
     KIRQL irql;
 
     RequestSetDeadline(Irp, ClockMilliseconds() + Volume->DeadlineMs);
+    RequestSetId(Irp, 0); /* not with the provider */
     KeAcquireSpinLock(&session->Lock, &irql);
     if (VolumeIsRemoving(Volume))
         status = STATUS_NO_SUCH_DEVICE;
@@ -98,6 +149,8 @@ QueueTake(PSESSION Session, ULONG Room, BOOLEAN Cut)
     {
         PIRP irp = IrpOf(entry);
 
+        if (!MayGo(Session, irp))
+            continue;
         if (!Cut && RequestPieceLength(irp, PLATTER_MAX_TRANSFER) > Room)
             break;
         if (Take(irp))
@@ -126,12 +179,9 @@ QueueHandOut(PVOLUME Volume, PIRP Irp)
     }
     else
     {
-        /* No id lives for longer than its deadline, so a counter of 32 bits does not meet itself. */
-        if (++session->LastRequestId == 0)
-            session->LastRequestId = 1;
-        id = session->LastRequestId;
+        id = NewId(session, RequestWrites(Irp));
         RequestSetId(Irp, id);
-        if (Insert(&session->InFlight[id % SESSION_BUCKETS], Irp, CancelRequest))
+        if (Insert(BucketOf(session, id), Irp, CancelRequest))
         {
             session->Requests++;
         }
@@ -150,22 +200,32 @@ QueueHandOut(PVOLUME Volume, PIRP Irp)
 PIRP
 QueueTakeAnswered(PSESSION Session, ULONGLONG Id)
 {
-    PLIST_ENTRY bucket = &Session->InFlight[Id % SESSION_BUCKETS];
+    PLIST_ENTRY bucket = BucketOf(Session, (ULONG)Id);
     PLIST_ENTRY entry;
+    PIRP found = NULL;
     PIRP taken = NULL;
     KIRQL irql;
 
     KeAcquireSpinLock(&Session->Lock, &irql);
-    for (entry = bucket->Flink; entry != bucket; entry = entry->Flink)
+    for (entry = bucket->Flink; entry != bucket && found == NULL; entry = entry->Flink)
     {
-        if (RequestId(IrpOf(entry)) != Id)
-            continue;
-        if (Take(IrpOf(entry)))
-        {
-            Session->Requests--;
-            taken = IrpOf(entry);
-        }
-        break;
+        if (RequestId(IrpOf(entry)) == Id)
+            found = IrpOf(entry);
+    }
+    if (found != NULL && Take(found))
+    {
+        Session->Requests--;
+        taken = found;
+    }
+    else if (found != NULL)
+    {
+        RequestSetId(found,
+                     0); /* its cancel routine, which is on its way, must not wait for the answer that has come */
+    }
+    else if ((Id & ID_WRITES) != 0 && Session->AbandonedWrites != 0)
+    {
+        /* The provider is through with one that was given up; if it lies, it is its own data that suffer. */
+        Session->AbandonedWrites--;
     }
     KeReleaseSpinLock(&Session->Lock, irql);
     return taken;
@@ -187,6 +247,7 @@ Collect(PSESSION Session, PLIST_ENTRY List, PVOLUME Volume, ULONG Now, PLIST_ENT
         if (Take(irp))
         {
             Session->Requests--;
+            Abandon(Session, irp);
             InsertTailList(Out, &irp->Tail.Overlay.ListEntry);
         }
     }
@@ -248,7 +309,7 @@ QueueWait(PSESSION Session, PIRP Irp)
     KIRQL irql;
 
     KeAcquireSpinLock(&Session->Lock, &irql);
-    if (!IsListEmpty(&Session->Pending))
+    if (FirstToGo(Session) != NULL)
     {
         result = QUEUE_HAS_WORK;
     }
@@ -280,7 +341,7 @@ TakeWaiting(PSESSION Session, BOOLEAN OnlyForWork)
     KIRQL irql;
 
     KeAcquireSpinLock(&Session->Lock, &irql);
-    if (!OnlyForWork || !IsListEmpty(&Session->Pending))
+    if (!OnlyForWork || FirstToGo(Session) != NULL)
     {
         for (entry = Session->Waiting.Flink; entry != &Session->Waiting && taken == NULL; entry = entry->Flink)
         {

@@ -6,6 +6,10 @@
  * outside the lock). On a list it has a cancel routine; taken it has none and nobody else touches it. Whoever holds it
  * taken, and whoever cancels it, ends it with RequestComplete or puts it back. Nothing is allocated: all that is known
  * of a request lies in the IRP (request.h).
+ *
+ * A write that ends while it is with the provider (its deadline, a cancel) may be done yet. Until its answer has come no other
+ * write of the session is handed out, or the old bytes could come over the new ones: a disk is reset before a write that
+ * timed out is tried again, and this is what takes the reset's place.
  */
 #ifndef PLATTER_QUEUE_H
 #define PLATTER_QUEUE_H
@@ -22,7 +26,7 @@ _IRQL_requires_max_(DISPATCH_LEVEL)
 void QueuePut(_Inout_ PVOLUME Volume, _Inout_ PIRP Irp);
 
 /*
- * Takes the oldest pending request if its next piece is of at most Room bytes, or, with Cut, whatever it is.
+ * Takes the oldest pending request that may go if its next piece is of at most Room bytes, or, with Cut, whatever it is.
  * NULL: nothing, or it does not fit.
  */
 _IRQL_requires_max_(DISPATCH_LEVEL)
@@ -50,7 +54,7 @@ void QueueCollectExpired(_Inout_ PSESSION Session, _In_ ULONG Now, _Inout_ PLIST
 typedef enum _QUEUE_WAIT
 {
     QUEUE_WAITS, /* it waits with a reference on the session, or was cancelled and is completed: no longer the caller's */
-    QUEUE_HAS_WORK, /* there is something to fetch; it is still the caller's */
+    QUEUE_HAS_WORK, /* there is something that may be fetched; it is still the caller's */
     QUEUE_IS_DONE,  /* there is nothing to wait for: handle closed or all volumes gone; it is still the caller's */
 } QUEUE_WAIT;
 
@@ -62,7 +66,7 @@ QUEUE_WAIT QueueWait(_Inout_ PSESSION Session, _Inout_ PIRP Irp);
 _IRQL_requires_max_(DISPATCH_LEVEL)
 PIRP QueueTakeWaiting(_Inout_ PSESSION Session);
 
-/* Takes a waiting TRANSACT if a request is pending for it; NULL: no such pair. */
+/* Takes a waiting TRANSACT if a request is pending that may go; NULL: no such pair. */
 _IRQL_requires_max_(DISPATCH_LEVEL)
 PIRP QueueTakeWaitingForWork(_Inout_ PSESSION Session);
 

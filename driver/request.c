@@ -100,6 +100,15 @@ RequestDescribe(PIRP Irp, PREQUEST Request)
     }
 }
 
+BOOLEAN
+RequestWrites(PIRP Irp)
+{
+    REQUEST request;
+
+    RequestDescribe(Irp, &request);
+    return (BOOLEAN)(request.Op == PLATTER_OP_WRITE || request.Op == PLATTER_OP_DISCARD);
+}
+
 ULONG
 RequestPieceLength(PIRP Irp, ULONG Most)
 {
@@ -205,7 +214,6 @@ RequestQueue(PVOLUME Volume, PIRP Irp)
     SessionReference(session); /* the request may be done, and the volume gone, before the pump returns */
     RequestSetProgress(Irp, 0);
     RequestSetPiece(Irp, 0);
-    RequestSetId(Irp, 0);
     InterlockedIncrement(&Volume->InFlight);
     IoMarkIrpPending(Irp);
     QueuePut(Volume, Irp);

@@ -112,6 +112,9 @@ ULONG RequestPieceLength(_In_ PIRP Irp, _In_ ULONG Most);
 _IRQL_requires_max_(DISPATCH_LEVEL)
 PUCHAR RequestData(_In_ PIRP Irp, _Out_ NTSTATUS *Status);
 
+/* Whether it changes what the volume holds: a write or a discard. */
+BOOLEAN RequestWrites(_In_ PIRP Irp);
+
 /* The piece that was out is done. TRUE: there is more to do. */
 BOOLEAN RequestAdvance(_Inout_ PIRP Irp);
 

@@ -32,6 +32,7 @@ struct _SESSION
     LIST_ENTRY Waiting;                   /* TRANSACTs with nothing to fetch, oldest first */
     ULONG Requests;                       /* on Pending and InFlight */
     ULONG LastRequestId;
+    ULONG AbandonedWrites; /* ended by their deadline or cancelled, and the provider may still do them */
 };
 
 /* A session with one reference, on Platter.Sessions. NULL: no memory. */

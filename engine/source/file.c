@@ -17,8 +17,11 @@ struct file_block {
     uint32_t alignment;
     bool borrowed;  /* somebody else closes the file */
     bool unflushed; /* and flushes it, once */
-    /* Held from the read to the write of a block of which only a part is changed. */
-    struct platter_mutex edges;
+    /*
+     * Held alone from the read to the write of a block of which only a part is changed, and together by those who write whole
+     * blocks: one of these in between would be undone, where nobody else wrote, by what was read before it.
+     */
+    struct platter_rwlock edges;
 };
 
 static enum platter_result ended(struct file_block *block, uint64_t offset, size_t got, struct platter_error *err)
@@ -100,6 +103,19 @@ static enum platter_result file_read(struct platter_block *base, void *buffer, s
     return result;
 }
 
+static enum platter_result write_whole(struct file_block *block, const void *buffer, size_t length, uint64_t offset,
+                                       struct platter_error *err)
+{
+    enum platter_result result;
+
+    if (block->alignment == 1)
+        return platter_os_file_write(block->file, buffer, length, offset, err);
+    platter_rwlock_read(&block->edges);
+    result = platter_os_file_write(block->file, buffer, length, offset, err);
+    platter_rwlock_read_unlock(&block->edges);
+    return result;
+}
+
 /* Writes one span, of which the ends may be somebody else's bytes. */
 static enum platter_result write_span(struct file_block *block, uint8_t *bounce, const struct span *span,
                                       const uint8_t *data, struct platter_error *err)
@@ -110,9 +126,9 @@ static enum platter_result write_span(struct file_block *block, uint8_t *bounce,
 
     if (!edges) {
         memcpy(bounce, data, span->piece);
-        return platter_os_file_write(block->file, bounce, span->length, span->offset, err);
+        return write_whole(block, bounce, span->length, span->offset, err);
     }
-    platter_mutex_lock(&block->edges);
+    platter_rwlock_write(&block->edges);
     size = platter_block_size(&block->base); /* under the lock: see platter_file_resize */
     result = read_span(block, bounce, span->length, span->offset, 0, err);
     if (result == PLATTER_OK) {
@@ -122,7 +138,7 @@ static enum platter_result write_span(struct file_block *block, uint8_t *bounce,
     /* A file whose end is not aligned has just become longer by the rest of its last sector. */
     if (result == PLATTER_OK && !platter_os_file_is_device(block->file) && span->offset + span->length > size)
         result = platter_os_file_resize(block->file, size, err);
-    platter_mutex_unlock(&block->edges);
+    platter_rwlock_write_unlock(&block->edges);
     return result;
 }
 
@@ -135,7 +151,7 @@ static enum platter_result file_write(struct platter_block *base, const void *bu
     size_t done = 0;
 
     if (aligned(block, buffer, length, offset))
-        return platter_os_file_write(block->file, buffer, length, offset, err);
+        return write_whole(block, buffer, length, offset, err);
     bounce = platter_os_aligned_alloc(block->alignment, BOUNCE_SIZE);
     if (!bounce)
         return no_memory(block, err);
@@ -199,7 +215,7 @@ static void file_close(struct platter_block *base)
 
     if (!block->borrowed)
         platter_os_file_close(block->file);
-    platter_mutex_destroy(&block->edges);
+    platter_rwlock_destroy(&block->edges);
     free(block);
 }
 
@@ -240,7 +256,7 @@ static enum platter_result make_block(struct platter_os_file *file, const char *
     result = platter_block_init(&made->base, &file_ops, path, size, 0, 0, caps, err);
     if (result)
         goto fail;
-    platter_mutex_init(&made->edges);
+    platter_rwlock_init(&made->edges);
     *block = &made->base;
     return PLATTER_OK;
 fail:
@@ -298,10 +314,10 @@ enum platter_result platter_file_resize(struct platter_block *block, uint64_t si
     if (size > INT64_MAX)
         return platter_error_set(err, PLATTER_E_RANGE, block->name, PLATTER_NO_OFFSET, "cannot become that large");
     /* Whoever writes over the file's end puts the end back where it was: not to where it was before this. */
-    platter_mutex_lock(&((struct file_block *)block)->edges);
+    platter_rwlock_write(&((struct file_block *)block)->edges);
     result = platter_os_file_resize(((struct file_block *)block)->file, size, err);
     if (result == PLATTER_OK)
         __atomic_store_n(&block->size, size, __ATOMIC_RELEASE);
-    platter_mutex_unlock(&((struct file_block *)block)->edges);
+    platter_rwlock_write_unlock(&((struct file_block *)block)->edges);
     return result;
 }

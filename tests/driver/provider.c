@@ -17,7 +17,6 @@ static BOOLEAN Misbehaves(const PROVIDER *p, const struct platter_request *r)
 /* Does what is asked on the image; the data of a read go to where they will lie in the batch. */
 static ULONG Perform(PROVIDER *p, const struct platter_request *r, UCHAR *batch, UCHAR *keep)
 {
-    p->Requests++;
     p->Probes += (r->flags & PLATTER_REQUEST_PROBE) != 0;
     p->Fua += (r->flags & PLATTER_REQUEST_FUA) != 0;
     if (r->length > p->Largest)
@@ -125,8 +124,13 @@ static void Worker(void *context)
         for (ULONG i = 0; i < count; i++) {
             struct platter_request r = requests[p->Conduct == ConductShuffled ? count - 1 - i : i];
             struct platter_answer *a;
-            ULONG outcome = Perform(p, &r, batch, keep);
-            BOOLEAN misbehaves = Misbehaves(p, &r); /* now: the others go on counting */
+            ULONG outcome;
+            BOOLEAN misbehaves;
+            p->Requests++;
+            misbehaves = Misbehaves(p, &r); /* now: the others go on counting */
+            if (misbehaves && p->Conduct == ConductDrowsy)
+                SimSleep(p->Nth ? p->LateMs : SimRandom(p->LateMs));
+            outcome = Perform(p, &r, batch, keep);
             if (misbehaves && p->Conduct == ConductSilent)
                 continue;
             if (misbehaves && p->Conduct == ConductLate)

@@ -56,6 +56,7 @@ typedef enum CONDUCT {
     ConductHonest,
     ConductSilent,   /* fetches and never answers */
     ConductLate,     /* answers after LateMs */
+    ConductDrowsy,   /* does it after LateMs, or without Nth within that time, and answers */
     ConductTwice,    /* answers each request again */
     ConductShort,    /* says one byte less */
     ConductLong,     /* says one byte more */

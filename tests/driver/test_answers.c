@@ -91,6 +91,7 @@ static void Life(RIG_ROUTE route, CONDUCT conduct, ULONG nth)
     struct platter_volume_info info;
     HANDLE volume = NULL;
     ULONG request = 0, failed = 0;
+    BOOLEAN unanswered = FALSE;
     PROVIDER p;
 
     RigStart(route);
@@ -101,8 +102,11 @@ static void Life(RIG_ROUTE route, CONDUCT conduct, ULONG nth)
     p.LateMs = 8000; /* the deadline is 5000 */
     for (int step = 0; step < STEPS; step++) {
         BOOLEAN hit = nth > request && nth <= request + Steps[step].Requests;
+        BOOLEAN writes = Steps[step].Op == PLATTER_OP_WRITE || Steps[step].Op == PLATTER_OP_DISCARD;
         NTSTATUS expected = hit ? Expected(conduct, Steps[step].Op) : STATUS_SUCCESS;
         NTSTATUS status;
+        if (unanswered && writes)
+            expected = STATUS_IO_DEVICE_ERROR; /* no write overtakes one that may be done yet */
         if (conduct == ConductLate && hit)
             SimSleep(0);
         status = Step(step, &p, volume, data);
@@ -110,6 +114,7 @@ static void Life(RIG_ROUTE route, CONDUCT conduct, ULONG nth)
             SimBug("conduct %d at request %u, %s: %08x, expected %08x", conduct, nth, Steps[step].Name, status,
                    expected);
         failed += !NT_SUCCESS(status);
+        unanswered |= conduct == ConductSilent && hit && writes;
         if (conduct == ConductLate && hit)
             SimSleep(10000); /* it comes to itself */
         if (step == Mount && !NT_SUCCESS(status)) {
