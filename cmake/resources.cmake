@@ -1,9 +1,9 @@
 # Version, icon and manifest of what we build for Windows, from resources/.
 #
-#   platter_resources(target NAME platter.exe DESCRIPTION "what Explorer shows" [DRIVER])
+#   platter_resources(target NAME platter.exe DESCRIPTION "what Explorer shows" [DRIVER|LIBRARY])
 #
-# A program gets the icon as resource 1 and resources/platter.manifest (asInvoker, long paths, themed controls); a driver
-# gets its version only.
+# A program gets the icon as resource 1 and resources/platter.manifest (asInvoker, long paths, themed controls); a driver or
+# a DLL gets its version only.
 if(WIN32)
   enable_language(RC)
 endif()
@@ -12,11 +12,14 @@ function(platter_resources target)
   if(NOT WIN32)
     return()
   endif()
-  cmake_parse_arguments(arg "DRIVER" "NAME;DESCRIPTION" "" ${ARGN})
+  cmake_parse_arguments(arg "DRIVER;LIBRARY" "NAME;DESCRIPTION" "" ${ARGN})
   set(resources ${PROJECT_SOURCE_DIR}/resources)
   if(arg_DRIVER)
     set(file_type VFT_DRV)
     set(file_subtype VFT2_DRV_SYSTEM)
+  elseif(arg_LIBRARY)
+    set(file_type VFT_DLL)
+    set(file_subtype VFT2_UNKNOWN)
   else()
     set(file_type VFT_APP)
     set(file_subtype VFT2_UNKNOWN)

@@ -5,7 +5,7 @@ the same values, types, numbers, meanings when absent, and place in the registry
 within them and to their texts resolves, nothing is left over.
 
 With PLATTER_ADMX_SCHEMA=FILE ([MS-GPREG] section 7) xmllint holds them against
-Microsoft's schema (libxml2 wants [$] in its patterns for \$).
+Microsoft's schema (libxml2 wants [$] there, where the patterns have an escaped $).
 """
 import glob
 import os
