@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "rig.h"
+#include <ntsim/reuse.h>
 
 RIG Rig;
 static UCHAR FreshId;
@@ -10,14 +11,58 @@ int RigSetup(void **state)
     return 0;
 }
 
+static SIM_OPTIONS OptionsFor(RIG_ROUTE route, const SIM_OPTIONS *options)
+{
+    SIM_OPTIONS all = options ? *options : (SIM_OPTIONS){0};
+
+    all.MountManager = route == RigLink || route == RigPnpLink ? SimMountManagerNotSupported
+                       : route == RigLinkAbsent                ? SimMountManagerAbsent
+                                                               : SimMountManagerNormal;
+    return all;
+}
+
+static void Load(RIG_ROUTE route)
+{
+    NTSTATUS status = SimDriverLoad(RigEntry(), PLATTER_SERVICE_NAME, &Rig.Driver);
+
+    Rig.Route = route;
+    if (!NT_SUCCESS(status))
+        SimBug("DriverEntry: %08x", status);
+    if (route == RigPnp || route == RigPnpLink) {
+        Rig.Bus = SimPnpAddRoot(Rig.Driver, PLATTER_BUS_HARDWARE_ID, &status);
+        if (!Rig.Bus)
+            SimBug("the bus does not start: %08x", status);
+    }
+}
+
+static void Unload(void)
+{
+    SimSettle();
+    if (Rig.Bus)
+        SimPnpRemove(Rig.Bus);
+    Rig.Bus = NULL;
+    SimSettle();
+    SimDriverUnload(Rig.Driver);
+}
+
+BOOLEAN RigReuse(RIG_ROUTE Route, const SIM_OPTIONS *Options)
+{
+    SIM_OPTIONS options = OptionsFor(Route, Options);
+    BOOLEAN anew = (BOOLEAN)(Route != Rig.Route); /* the driver finds out once which it is */
+
+    if (anew)
+        Unload();
+    SimReuse(&options);
+    if (anew)
+        Load(Route);
+    FreshId = 0;
+    return anew;
+}
+
 void RigStartWith(RIG_ROUTE Route, const SIM_OPTIONS *Options)
 {
-    SIM_OPTIONS options = Options ? *Options : (SIM_OPTIONS){0};
-    NTSTATUS status;
+    SIM_OPTIONS options = OptionsFor(Route, Options);
 
-    options.MountManager = Route == RigLink || Route == RigPnpLink ? SimMountManagerNotSupported
-                           : Route == RigLinkAbsent                ? SimMountManagerAbsent
-                                                                   : SimMountManagerNormal;
     SimStart(&options);
     FreshId = 0; /* what a machine does must not depend on those before it */
     memset(&Rig, 0, sizeof(Rig));
@@ -27,14 +72,7 @@ void RigStartWith(RIG_ROUTE Route, const SIM_OPTIONS *Options)
     Rig.User = SimProcessCreate("user", SimUserPlain);
     Rig.Other = SimProcessCreate("other", SimUserOther);
     Rig.Anonymous = SimProcessCreate("anonymous", SimUserAnonymous);
-    status = SimDriverLoad(RigEntry(), PLATTER_SERVICE_NAME, &Rig.Driver);
-    if (!NT_SUCCESS(status))
-        SimBug("DriverEntry: %08x", status);
-    if (Route == RigPnp || Route == RigPnpLink) {
-        Rig.Bus = SimPnpAddRoot(Rig.Driver, PLATTER_BUS_HARDWARE_ID, &status);
-        if (!Rig.Bus)
-            SimBug("the bus does not start: %08x", status);
-    }
+    Load(Route);
 }
 
 void RigStart(RIG_ROUTE Route)
@@ -44,11 +82,7 @@ void RigStart(RIG_ROUTE Route)
 
 void RigStop(void)
 {
-    SimSettle();
-    if (Rig.Bus)
-        SimPnpRemove(Rig.Bus);
-    SimSettle();
-    SimDriverUnload(Rig.Driver);
+    Unload();
     SimStop();
 }
 

@@ -20,18 +20,23 @@
 PDRIVER_INITIALIZE RigEntry(void);
 int RigArguments(int argc, char **argv);
 
+/* RigPnpLink: the bus is there, but no Mount Manager that answers, as on Wine. */
+typedef enum RIG_ROUTE { RigPnp, RigExplicit, RigLink, RigLinkAbsent, RigPnpLink } RIG_ROUTE;
+
 typedef struct RIG {
     PDRIVER_OBJECT Driver;
+    RIG_ROUTE Route;
     PSIM_DEVNODE Bus; /* NULL: the driver was started by the service manager alone */
     PSIM_PROCESS System, Admin, Filtered, User, Other, Anonymous;
 } RIG;
 extern RIG Rig;
 
-/* RigPnpLink: the bus is there, but no Mount Manager that answers, as on Wine. */
-typedef enum RIG_ROUTE { RigPnp, RigExplicit, RigLink, RigLinkAbsent, RigPnpLink } RIG_ROUTE;
 /* Starts a machine on which this route to a letter is the one, loads the driver (and its bus). */
 void RigStart(RIG_ROUTE Route);
 void RigStartWith(RIG_ROUTE Route, const SIM_OPTIONS *Options);
+/* The machine that runs goes on with these options and on this route, as one would that was just started. TRUE: the
+ * driver was loaded anew for it, with the bus or without. Nothing may be mounted then. */
+BOOLEAN RigReuse(RIG_ROUTE Route, const SIM_OPTIONS *Options);
 /* Removes the bus, unloads the driver, and the simulator checks that nothing is left. */
 void RigStop(void);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole lives: mounts, opens, requests, PnP, deaths, faults and schedules in an order that the input chooses. */
-#include "driver_input.h"
+#include "driver_machine.h"
+#include <ntsim/reuse.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -10,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     BOOLEAN alive[3] = {0};
     HANDLE volumes[3] = {0};
     UCHAR buffer[4096];
+    BOOLEAN faults = FALSE, remembered = FALSE;
     RIG_ROUTE route = (RIG_ROUTE)(Byte(&in) % 3);
 
     options.Seed = Number(&in, 2);
@@ -17,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         TRUE; /* an input does the same in every build, so that the replays of make test mean something */
     options.SurpriseRemovesAtOnce = options.Seed % 2;
     options.NoAutoMount = Byte(&in) % 4 == 0;
-    RigStartWith(route, &options);
+    MachineBegin(route, &options, data, size);
     for (int step = 0; in.Left && step < 40; step++) {
         uint8_t what = Byte(&in), arg = Byte(&in);
         int n = what % 3;
@@ -30,11 +32,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 struct platter_volume_create_in shape = ShapeDefault(65536);
                 shape.letter = arg & 0x40 ? 0 : (uint32_t)('M' + (arg & 0x20 ? 0 : n));
                 shape.flags = arg & 0x80 ? PLATTER_VOLUME_STABLE_ID : 0;
+                remembered = (BOOLEAN)(remembered || shape.flags);
                 ProviderStartBatch(&p[n], SimProcessCreate("provider", arg & 1 ? SimUserPlain : SimUserAdmin), 65536,
                                    1 + arg % 2u, PLATTER_TRANSACT_MIN_BATCH + 4096, 8);
                 alive[n] = TRUE;
                 SimFaultArm(arg & 0x10 ? 1u + arg % 16u : 0);
                 ProviderMount(&p[n], &shape);
+                faults = (BOOLEAN)(faults || SimFaultFired());
                 SimFaultArm(0);
             }
             break;
@@ -101,6 +105,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int n = 0; n < 3; n++)
         if (volumes[n])
             SimClose(Rig.Admin, volumes[n]);
-    RigStop();
+    if (remembered) {
+        SimSettle();
+        SimMountForget();
+    }
+    MachineEnd((BOOLEAN)!faults); /* where a call fails that takes something back, it stays */
     return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A provider whose every answer the input writes, over a volume that is read and written meanwhile. */
-#include "driver_input.h"
+#include "driver_machine.h"
 
 enum { BATCH = PLATTER_TRANSACT_MIN_BATCH + 8192 };
 typedef struct ANSWERS {
@@ -8,24 +8,58 @@ typedef struct ANSWERS {
     struct platter_answer Answers[PLATTER_MAX_BATCH];
 } ANSWERS;
 
+/* Stays mounted from one input to the next. */
+static PROVIDER P;
+static HANDLE Volume; /* NULL: it is not */
+
+/* Its requests end as those of a volume do whose provider is gone. */
+static void Unmount(void)
+{
+    if (P.Control)
+        SimClose(Rig.User, P.Control);
+    P.Control = NULL;
+}
+
+static void Forget(void)
+{
+    if (!Volume)
+        return;
+    Unmount();
+    SimClose(Rig.User, Volume);
+    Volume = NULL;
+    ProviderFree(&P);
+}
+
+static void Mount(void)
+{
+    ProviderStartBatch(&P, Rig.User, 65536, 1, PLATTER_TRANSACT_MIN_BATCH + 4096, 8);
+    ProviderMountDefault(&P);
+    SimCancelAll(Rig.User, P.Control); /* the honest worker goes home */
+    SimThreadJoin(P.Threads[0]);
+    P.Workers = 0;
+    if (SimOpen(Rig.User, "\\\\.\\P:", RW, &Volume) != STATUS_SUCCESS)
+        SimBug("P: cannot be opened");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     INPUT_BYTES in = {data, size};
-    PROVIDER p;
-    HANDLE volume;
-    UCHAR *batch = calloc(1, BATCH);
-    UCHAR transfers[4][4096];
+    struct platter_volume_info info;
+    static UCHAR batch[BATCH];
+    static ANSWERS answer, *answers = &answer;
+    static UCHAR transfers[4][4096];
     PSIM_IO ios[4] = {0};
-    ANSWERS *answers = calloc(1, sizeof(*answers));
+    BOOLEAN ends = (BOOLEAN)(Byte(&in) % 16 == 15); /* the provider dies with all that it has */
 
-    RigStart(RigLink);
-    ProviderStartBatch(&p, Rig.User, 65536, 1, PLATTER_TRANSACT_MIN_BATCH + 4096, 8);
-    ProviderMountDefault(&p);
-    SimCancelAll(Rig.User, p.Control); /* the honest worker goes home */
-    SimThreadJoin(p.Threads[0]);
-    p.Workers = 0;
-    if (SimOpen(Rig.User, "\\\\.\\P:", RW, &volume) != STATUS_SUCCESS)
-        SimBug("P: cannot be opened");
+    MachineClear = Forget;
+    MachineBegin(RigLink, NULL, data, size);
+    if (!Volume) {
+        Mount();
+        SimSettle();
+        MachineMark();
+    }
+    memset(batch, 0, sizeof(batch)); /* what an input does must not depend on those before it */
+    memset(answers, 0, sizeof(*answers));
     for (int step = 0; in.Left && step < 32; step++) {
         const struct platter_transact_out *out = (const struct platter_transact_out *)batch;
         const struct platter_request *requests = (const struct platter_request *)(out + 1);
@@ -33,13 +67,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint8_t what = Byte(&in);
         ULONG count, n = what % 4;
         if (what & 0x10 && !ios[n])
-            ios[n] = what & 0x20 ? SimReadStart(Rig.User, volume, (what & 3u) * 4096u, transfers[n], 4096)
-                                 : SimWriteStart(Rig.User, volume, (what & 3u) * 4096u, transfers[n], 4096);
+            ios[n] = what & 0x20 ? SimReadStart(Rig.User, Volume, (what & 3u) * 4096u, transfers[n], 4096)
+                                 : SimWriteStart(Rig.User, Volume, (what & 3u) * 4096u, transfers[n], 4096);
         if (what & 0x40 && ios[n])
             SimIoCancel(ios[n]);
         answers->Head.fetch_max = Byte(&in) % 66;
         answers->Head.flags = PLATTER_TRANSACT_NO_WAIT;
-        SimIoctl(Rig.User, p.Control, PLATTER_IOCTL_TRANSACT, answers,
+        SimIoctl(Rig.User, P.Control, PLATTER_IOCTL_TRANSACT, answers,
                  (ULONG)(sizeof(answers->Head) + answers->Head.answer_count * sizeof(answers->Answers[0])), batch,
                  BATCH, NULL);
         count = out->request_count < 4 ? out->request_count : 4;
@@ -67,14 +101,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 ios[i] = NULL;
             }
     }
-    SimClose(Rig.User, p.Control);
+    if (ends)
+        Unmount();
     for (int i = 0; i < 4; i++)
-        if (ios[i])
+        if (ios[i]) {
+            if (!ends)
+                SimIoCancel(ios[i]);
             SimIoWait(ios[i], NULL);
-    SimClose(Rig.User, volume);
-    ProviderFree(&p);
-    RigStop();
-    free(answers);
-    free(batch);
+        }
+    if (ends)
+        Forget();
+    else if (!CtlInfo(Rig.User, P.VolumeId, &info) || info.state != PLATTER_STATE_RUNNING || info.in_flight)
+        SimBug("the volume is in state %u with %u requests after all were cancelled", info.state, info.in_flight);
+    MachineEnd((BOOLEAN)!ends);
     return 0;
 }

@@ -1,19 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /* Ioctls, reads and writes of any code, length and bytes on a disk and on a disc. */
-#include "driver_input.h"
+#include "driver_machine.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* One of each kind, mounted when an input first asks for it. */
+enum { KINDS = 256 };
+static struct MOUNT {
+    BOOLEAN Mounted;
+    PROVIDER P;
+    HANDLE Volume;
+} Mounts[KINDS];
+
+static void Unmount(struct MOUNT *mount)
 {
-    static const ULONG types[] = {0x07, 0x2d, 'V', 'M', 0x02, 0x09};
-    INPUT_BYTES in = {data, size};
-    struct platter_volume_create_in shape = ShapeDefault(65536);
-    UCHAR buffer[512], out[2048];
-    HANDLE volume;
-    PROVIDER p;
-    uint8_t kind = Byte(&in);
+    if (!mount->Mounted)
+        return;
+    SimClose(Rig.User, mount->Volume);
+    ProviderStop(&mount->P);
+    mount->Mounted = FALSE;
+}
 
-    RigStart(kind & 0x80 ? RigPnp : RigLink);
-    ProviderStartBatch(&p, Rig.User, 65536, 1, PLATTER_TRANSACT_MIN_BATCH + 4096, 8);
+static void UnmountAll(void)
+{
+    for (int i = 0; i < KINDS; i++)
+        Unmount(&Mounts[i]);
+}
+
+static void Mount(struct MOUNT *mount, uint8_t kind)
+{
+    struct platter_volume_create_in shape = ShapeDefault(65536);
+    NTSTATUS status;
+
+    shape.letter = 0; /* the Mount Manager finds one for each that is kept */
+    shape.unique_id[15] = kind;
+    ProviderStartBatch(&mount->P, Rig.User, 65536, 1, PLATTER_TRANSACT_MIN_BATCH + 4096, 8);
     if (kind & 1) {
         shape.sector_size = 2048;
         shape.flags = PLATTER_VOLUME_CDROM | PLATTER_VOLUME_READ_ONLY;
@@ -22,10 +41,36 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         shape.partition_style = kind & 0x40 ? PLATTER_STYLE_GPT : PLATTER_STYLE_MBR;
         shape.partition_offset = 63 * 512;
     }
-    if (ProviderMount(&p, &shape) != STATUS_SUCCESS)
-        SimBug("the mount fails");
-    if (SimOpen(Rig.User, p.Device, RW, &volume) != STATUS_SUCCESS)
+    status = ProviderMount(&mount->P, &shape);
+    if (status != STATUS_SUCCESS)
+        SimBug("the mount fails: %08x", status);
+    if (SimOpen(Rig.User, mount->P.Device, RW, &mount->Volume) != STATUS_SUCCESS)
         SimBug("the volume cannot be opened");
+    mount->Mounted = TRUE;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const ULONG types[] = {0x07, 0x2d, 'V', 'M', 0x02, 0x09};
+    INPUT_BYTES in = {data, size};
+    static UCHAR buffer[512], out[2048];
+    struct platter_volume_info info;
+    uint8_t kind = Byte(&in);
+    struct MOUNT *mount;
+    HANDLE volume;
+    BOOLEAN runs;
+
+    kind &= kind & 1 ? 1 : 0x40 | PLATTER_VOLUME_TRIM | PLATTER_VOLUME_STABLE_ID;
+    mount = &Mounts[kind];
+    MachineClear = UnmountAll;
+    MachineBegin(RigPnp, NULL, data, size);
+    if (!mount->Mounted) {
+        Mount(mount, kind);
+        SimSettle();
+        MachineMark();
+    }
+    volume = mount->Volume;
+    memset(buffer, 0, sizeof(buffer)); /* what an input does must not depend on those before it */
     for (int step = 0; in.Left && step < 64; step++) {
         uint8_t what = Byte(&in);
         ULONG inbytes = (ULONG)Number(&in, 2) % sizeof(buffer), outbytes = (ULONG)Number(&in, 2) % sizeof(out);
@@ -39,8 +84,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                      CTL_CODE(types[what % 6], (ULONG)Number(&in, 2) & 0x8ff, METHOD_BUFFERED, Byte(&in) & 3), buffer,
                      inbytes, out, outbytes, NULL);
     }
-    SimClose(Rig.User, volume);
-    ProviderStop(&p);
-    RigStop();
+    SimSettle();
+    runs = (BOOLEAN)(CtlInfo(Rig.User, mount->P.VolumeId, &info) && info.state == PLATTER_STATE_RUNNING);
+    if (!runs) { /* ejected */
+        Unmount(mount);
+        SimSettle();
+        MachineMark();
+    }
+    MachineEnd(TRUE);
     return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The rules that are checked at every call, planted faults, and how a broken rule is told. */
 #include "internal.h"
+#include <ntsim/reuse.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -40,6 +41,8 @@ VOID SimBug(const char *Format, ...)
 {
     va_list list;
 
+    if (SimOnBug)
+        SimOnBug();
     fflush(stdout);
     fprintf(stderr, "\nnot ok - %s # ntsim: ", Sim.TestName ? Sim.TestName : "?");
     va_start(list, Format);

@@ -88,14 +88,7 @@ VOID NTAPI ExFreePool(PVOID P)
 
 ULONG SimPoolBlocks(VOID)
 {
-    size_t cursor = 0;
-    const void *key;
-    PVOID value;
-    ULONG count = 0;
-
-    while (SimMapNext(&Pool, &cursor, &key, &value))
-        count++;
-    return count;
+    return SimMapCount(&Pool);
 }
 
 /* At unload: what is left was leaked. */

@@ -93,6 +93,7 @@ extern SIM_STATE Sim;
 
 VOID SimSchedStart(VOID);
 VOID SimSchedStop(VOID);
+VOID SimSchedSeed(VOID); /* the schedule that Sim.Options.Seed stands for begins */
 PSIM_THREAD SimThreadStart(PSIM_PROCESS Process, const char *Name, BOOLEAN Service, void (*Entry)(void *),
                            void *Context);
 PSIM_HOST SimThreadRun(PSIM_THREAD Thread);    /* from its beginning to its end; returns who is next */
@@ -137,6 +138,7 @@ typedef struct _SIM_MAP {
 PVOID SimMapGet(const SIM_MAP *Map, const void *Key);
 VOID SimMapSet(SIM_MAP *Map, const void *Key, PVOID Value); /* Value NULL: removes */
 BOOLEAN SimMapNext(const SIM_MAP *Map, size_t *Cursor, const void **Key, PVOID *Value);
+ULONG SimMapCount(const SIM_MAP *Map);
 VOID SimMapClear(SIM_MAP *Map);
 
 /* ---- ke*.c, ex*.c ---------------------------------------------------------------------------------------------------- */
@@ -148,6 +150,7 @@ VOID SimEventSet(PRKEVENT Event);
 VOID SimEventWait(PRKEVENT Event, const char *Why);
 VOID SimTimerStart(VOID);
 VOID SimTimerStop(VOID);
+ULONG SimTimersSet(VOID);
 VOID SimPoolStart(VOID);
 VOID SimPoolStop(VOID);
 PVOID SimPoolAllocate(SIZE_T Bytes, ULONG Tag); /* for the driver to free */
@@ -243,6 +246,7 @@ NTSTATUS SimObDeleteLink(PSIM_PROCESS Process, const char *Path);
 char *SimNarrow(const UNICODE_STRING *String);           /* malloc'd; a unit over 0x7e becomes '?' */
 VOID SimWiden(const char *Text, UNICODE_STRING *String); /* malloc'd buffer, NUL-terminated */
 VOID SimObReport(VOID);
+VOID SimObCount(ULONG *Objects, ULONG *Handles); /* but processes and their tokens, which stay until SimStop */
 
 typedef struct _SIM_HANDLE {
     PVOID Body;
@@ -339,6 +343,8 @@ VOID SimIrpStop(VOID);
 VOID SimErrorLogStart(VOID);
 VOID SimErrorLogStop(VOID);
 ULONG SimIrpPending(PDEVICE_OBJECT Device);
+ULONG SimIrpLive(VOID);
+ULONG SimRequestsLive(VOID); /* begun by programs and not given back */
 VOID SimMdlLock(PMDL Mdl, void *User, BOOLEAN CopyIn);
 VOID SimMdlRelease(PMDL Mdl, BOOLEAN CopyOut);
 PMDL SimMdlCreate(void *User, ULONG Bytes, BOOLEAN DeviceReads);

@@ -477,6 +477,15 @@ BOOLEAN SimProcessReap(PSIM_PROCESS Process)
     return TRUE;
 }
 
+ULONG SimRequestsLive(VOID)
+{
+    ULONG count = 0;
+
+    for (PSIM_IO io = First; io; io = io->Next)
+        count++;
+    return count;
+}
+
 VOID SimFileStop(VOID)
 {
     if (First)

@@ -327,6 +327,11 @@ BOOLEAN NTAPI IoCancelIrp(PIRP Irp)
     return done;
 }
 
+ULONG SimIrpLive(VOID)
+{
+    return LiveIrps;
+}
+
 ULONG SimIrpPending(PDEVICE_OBJECT Device)
 {
     size_t cursor = 0;

@@ -79,6 +79,11 @@ VOID SimTimerStop(VOID)
     SimThreadJoin(DpcThread);
 }
 
+ULONG SimTimersSet(VOID)
+{
+    return TimerCount;
+}
+
 /* Memory goes: nothing of the kernel's may lie in it any more. */
 VOID SimTimerMemoryFreed(const void *Block, SIZE_T Bytes, const char *What)
 {

@@ -79,6 +79,11 @@ BOOLEAN SimMapNext(const SIM_MAP *Map, size_t *Cursor, const void **Key, PVOID *
     return FALSE;
 }
 
+ULONG SimMapCount(const SIM_MAP *Map)
+{
+    return (ULONG)(Map->Used - Map->Dead);
+}
+
 VOID SimMapClear(SIM_MAP *Map)
 {
     free(Map->Slots);

@@ -57,7 +57,6 @@ MOUNT_VOLUME *MountFind(const char *device)
 /* ---- MountedDevices --------------------------------------------------------------------------------------------------------- */
 
 /* One value a name, its data the unique id; "#{...}" says "no letter" for an id. */
-#define STORE "\\Registry\\Machine\\SYSTEM\\MountedDevices"
 
 static BOOLEAN SameId(const SIM_VALUE *value, const UCHAR *id, USHORT bytes)
 {
@@ -66,19 +65,19 @@ static BOOLEAN SameId(const SIM_VALUE *value, const UCHAR *id, USHORT bytes)
 
 static VOID StoreSet(const char *name, const UCHAR *id, USHORT bytes)
 {
-    SimCmSet(STORE, name, REG_BINARY, id, bytes);
+    SimCmSet(MOUNT_STORE, name, REG_BINARY, id, bytes);
 }
 
 VOID MountStoreDelete(const char *name)
 {
-    SimRegistryDelete(STORE, name);
+    SimRegistryDelete(MOUNT_STORE, name);
 }
 
 static const SIM_VALUE *NoLetter(const UCHAR *id, USHORT bytes)
 {
     const SIM_VALUE *value;
 
-    for (ULONG i = 0; (value = SimCmAt(STORE, i)); i++)
+    for (ULONG i = 0; (value = SimCmAt(MOUNT_STORE, i)); i++)
         if (value->Name[0] == '#' && SameId(value, id, bytes))
             return value;
     return NULL;
@@ -327,7 +326,7 @@ static VOID FromStore(MOUNT_VOLUME *volume, BOOLEAN *haveletter, BOOLEAN *havena
     char names[32][64];
     ULONG count = 0;
 
-    for (ULONG i = 0; (value = SimCmAt(STORE, i)) && count < 32; i++)
+    for (ULONG i = 0; (value = SimCmAt(MOUNT_STORE, i)) && count < 32; i++)
         if (value->Name[0] != '#' && SameId(value, volume->Id, volume->IdBytes))
             snprintf(names[count++], sizeof(names[0]), "%.63s", value->Name);
     for (ULONG i = 0; i < count; i++) {
@@ -468,7 +467,7 @@ ULONG SimMountStoreValues(VOID)
 {
     ULONG count = 0;
 
-    while (SimCmAt(STORE, count))
+    while (SimCmAt(MOUNT_STORE, count))
         count++;
     return count;
 }
@@ -490,7 +489,7 @@ BOOLEAN SimMountRemembers(char Letter)
 {
     const SIM_VALUE *value;
 
-    for (ULONG i = 0; (value = SimCmAt(STORE, i)); i++)
+    for (ULONG i = 0; (value = SimCmAt(MOUNT_STORE, i)); i++)
         if (MountIsLetter(value->Name) && value->Name[12] == Letter)
             return TRUE;
     return FALSE;

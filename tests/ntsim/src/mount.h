@@ -27,6 +27,7 @@ typedef struct _MOUNT_VOLUME {
     struct _MOUNT_VOLUME *Next;
 } MOUNT_VOLUME;
 
+#define MOUNT_STORE "\\Registry\\Machine\\SYSTEM\\MountedDevices"
 extern MOUNT_VOLUME *MountVolumes;
 extern BOOLEAN MountNoAutoMount;
 

@@ -361,6 +361,22 @@ VOID SimObReport(VOID)
         SimBug("%u objects left by the driver", count);
 }
 
+VOID SimObCount(ULONG *Count, ULONG *Handles)
+{
+    size_t cursor = 0;
+    const void *key;
+    PVOID value;
+
+    *Count = *Handles = 0;
+    while (SimMapNext(&Objects, &cursor, &key, &value)) {
+        PSIM_OBJECT object = value;
+        if (object->Type == SimTypeProcess || object->Type == SimTypeToken)
+            continue;
+        (*Count)++;
+        *Handles += (ULONG)object->Handles;
+    }
+}
+
 VOID SimObStop(VOID)
 {
     FreeTree(Root);

@@ -259,9 +259,18 @@ ULONG64 SimMilliseconds(VOID)
     return Sim.Now / 10000;
 }
 
-VOID SimSchedStart(VOID)
+VOID SimSchedSeed(VOID)
 {
     static const ULONG means[] = {1, 2, 5, 20, 100, 1000};
+
+    Sim.Random = Sim.Options.Seed * 0x9E3779B97F4A7C15ULL + 0x1234567;
+    Sim.SwitchMean = Sim.Options.Seed ? means[SimRandom(SIM_SIZE(means))] : 0;
+    Sim.SwitchIn = 1;
+    Sim.Turn = 0;
+}
+
+VOID SimSchedStart(VOID)
+{
     PSIM_THREAD main = calloc(1, sizeof(*main));
 
     main->Header.Type = 6;
@@ -273,9 +282,7 @@ VOID SimSchedStart(VOID)
     Sim.Threads[0] = main;
     Sim.ThreadCount = 1;
     Sim.Now = LastLife = 0;
-    Sim.Random = Sim.Options.Seed * 0x9E3779B97F4A7C15ULL + 0x1234567;
-    Sim.SwitchMean = Sim.Options.Seed ? means[SimRandom(SIM_SIZE(means))] : 0;
-    Sim.SwitchIn = 1;
+    SimSchedSeed();
 }
 
 VOID SimSchedStop(VOID)
