@@ -2,6 +2,7 @@
 #include "main.h"
 
 #include "commands.h"
+#include "complete.h"
 #include "console.h"
 #include "help.h"
 
@@ -54,7 +55,13 @@ int cli_main(int argc, char *const *argv)
     struct cli_reply reply = {0};
     struct cli_arguments arguments;
     char hint[96];
-    enum platter_result result = cli_arguments_parse(cli_commands, argc, argv, &arguments, &err);
+    enum platter_result result;
+
+    if (cli_complete(cli_commands, argc, argv)) {
+        cli_flush(CLI_OUT);
+        return cli_output_arrived() ? PLATTER_OK : PLATTER_E_IO;
+    }
+    result = cli_arguments_parse(cli_commands, argc, argv, &arguments, &err);
 
     /* Help is text, also when somebody scripts. */
     reply.json = arguments.json && !arguments.help;
