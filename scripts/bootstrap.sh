@@ -9,7 +9,7 @@ build="gcc libc6-dev cmake ninja-build python3 gcc-mingw-w64-x86-64 gcc-mingw-w6
 images="ntfs-3g dosfstools mtools qemu-utils gdisk fdisk"
 wine="wine64 wine"
 # Signing, the cabinet for Microsoft, and what the tests read all that with.
-release="zip unzip osslsigncode openssl gcab"
+release="zip unzip osslsigncode openssl gcab nsis mandoc"
 readers="python3-asn1crypto python3-pefile python3-jsonschema python3-yaml cabextract libxml2-utils"
 
 packages=

@@ -9,6 +9,9 @@
 #   make dist CATALOG_VERSION=1                    a catalogue for Windows 7
 #   make dist DIST_URL=https://HOST/PATH           where the installers will be, for the winget manifest
 #   make dist OUT=FOLDER                           elsewhere
+#   make dist PARTS=zips                           no installers, and no manifests that would name them
+#
+# With a key of yours, out/submission has the cabinets that Microsoft signs drivers from.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=$(sed -n 's/^project(platter VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
@@ -34,7 +37,7 @@ mkdir -p "$out" build/dist
 
 # ---- The packages -----------------------------------------------------------------------------------------------------
 
-# package ARCH: build/dist/ARCH gets everything that was built for it, signed; its sums before that go to unsigned.txt.
+# package ARCH PROCESSOR: build/dist/ARCH gets everything that was built for it, signed; its sums before that go to unsigned.txt.
 package() {
     arch=$1 to=build/dist/$1
     mkdir -p "$to"
@@ -46,12 +49,19 @@ package() {
     chmod u=rw,go=r "$to"/*
     (cd build/dist && sha256sum "$arch"/*) >>build/dist/unsigned.txt
     if [ -n "${SIGNED_DRIVER:-}" ]; then
+        # A signature is not part of what it signs.
+        if [ "$(python3 scripts/pe.py "$SIGNED_DRIVER/$arch/platter.sys")" != "$(python3 scripts/pe.py "$to/platter.sys")" ] ||
+            ! cmp -s "$SIGNED_DRIVER/$arch/platter.inf" "$to/platter.inf"; then
+            echo "dist: the package in $SIGNED_DRIVER/$arch is not that of build/$arch" >&2
+            exit 1
+        fi
         for file in platter.sys platter.inf platter.cat; do cp "$SIGNED_DRIVER/$arch/$file" "$to/"; done
     else
         setup/sign.sh "$to/platter.sys"
         setup/catalog.py --version "${CATALOG_VERSION:-2}" --out "$to/platter.cat" "$to/platter.inf"
         (cd build/dist && sha256sum "$arch/platter.cat") >>build/dist/unsigned.txt
         setup/sign.sh "$to/platter.cat"
+        [ -n "$certificate" ] || setup/cabinet.sh "$to" "$out/submission/platter-$version-$2.cab"
     fi
     for file in "$to"/*.exe "$to"/*.dll; do [ ! -e "$file" ] || setup/sign.sh "$file"; done
     [ -z "$certificate" ] || cp "$certificate" "$to/platter-test.cer"
@@ -88,18 +98,21 @@ portable() {
 }
 
 for each in win64:x86_64 win32:i686; do
-    package "${each%:*}"
+    package "${each%:*}" "${each#*:}"
     portable "${each%:*}" "${each#*:}"
 done
 
 # ---- Installers and what names them -----------------------------------------------------------------------------------
 
-for arch in win64 win32; do
-    PLATTER_PACKAGE=build/dist/$arch PLATTER_SIGNATURE=$signature PLATTER_SIGN=setup/sign.sh setup/build.sh "$arch" build/dist/setup
-done
-mv build/dist/setup/platter-setup-*.exe "$out/"
-setup/winget.py --version "$version" --url "${DIST_URL:-}" --out "$out/winget" "$out/platter-setup-$version.exe" \
-    "$out/platter-setup-$version-x86.exe"
+if [ "${PARTS:-all}" != zips ]; then
+    for arch in win64 win32; do
+        PLATTER_PACKAGE=build/dist/$arch PLATTER_SIGNATURE=$signature PLATTER_SIGN=setup/sign.sh \
+            setup/build.sh "$arch" build/dist/setup
+    done
+    mv build/dist/setup/platter-setup-*.exe "$out/"
+    setup/winget.py --version "$version" --url "${DIST_URL:-}" --out "$out/winget" \
+        "$out/platter-setup-$version.exe" "$out/platter-setup-$version-x86.exe"
+fi
 sort -k 2 build/dist/unsigned.txt >"$out/UNSIGNED-SHA256SUMS"
 (cd "$out" && find . -type f ! -name '*SHA256SUMS' | sort | sed 's,^\./,,' | xargs -d '\n' sha256sum >SHA256SUMS)
 cat "$out/SHA256SUMS"

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What the scripts and tests read out of a PE file, by the format itself (Microsoft, "PE Format")."""
+"""What the scripts and tests read out of a PE file, by the format itself (Microsoft, "PE Format").
+
+usage: python3 scripts/pe.py FILE...     prints the SHA-256 that a signature or a catalogue has of each
+"""
 import hashlib
 import struct
+import sys
 
 EXPORT, IMPORT, RESOURCE, SECURITY, RELOC, DEBUG, TLS = 0, 1, 2, 4, 5, 6, 9
 
@@ -103,3 +107,16 @@ class Image:
             total += word
             total = (total & 0xFFFF) + (total >> 16)
         return total + len(self.data)
+
+
+def main():
+    for path in sys.argv[1:]:
+        try:
+            with open(path, "rb") as file:
+                print(Image(file.read()).authenticode("sha256").hex())
+        except (OSError, ValueError, struct.error) as error:
+            sys.exit(f"{path}: {error}")
+
+
+if __name__ == "__main__":
+    main()
