@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who may do what: the table of docs/security-model.md, row by row, with every kind of token. */
+/* Who may do what: the table of docs/security.md, row by row, with every kind of token. */
 #include "rig.h"
 
 #define POLICIES "\\Registry\\Machine\\SOFTWARE\\Policies\\Platter"
