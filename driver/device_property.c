@@ -3,7 +3,8 @@
 #include "trace.h"
 #include "volume.h"
 
-#define PROPERTY_TYPE_STRING 0x12u /* DEVPROP_TYPE_STRING, devpropdef.h */
+#define PROPERTY_TYPE_EMPTY 0u     /* DEVPROP_TYPE_EMPTY, devpropdef.h */
+#define PROPERTY_TYPE_STRING 0x12u /* DEVPROP_TYPE_STRING */
 
 typedef struct _PROPERTY_KEY
 {
@@ -30,10 +31,14 @@ DevicePropertySetName(PVOLUME Volume)
 
     while (Volume->Shape.label[chars] != 0)
         chars++;
-    if (address == NULL || chars == 0)
+    if (address == NULL)
         return;
     RtlCopyMemory(&set, &address, sizeof(set)); /* C has no other way from a data pointer to a function's */
-    status = set(Volume->Device, &FriendlyName, 0, 0, PROPERTY_TYPE_STRING, (chars + 1u) * (ULONG)sizeof(WCHAR),
-                 Volume->Shape.label);
+    /* Without a label the name goes that another volume of this instance had. "IoSetDevicePropertyData" (WDK): NULL deletes. */
+    if (chars == 0)
+        status = set(Volume->Device, &FriendlyName, 0, 0, PROPERTY_TYPE_EMPTY, 0, NULL);
+    else
+        status = set(Volume->Device, &FriendlyName, 0, 0, PROPERTY_TYPE_STRING, (chars + 1u) * (ULONG)sizeof(WCHAR),
+                     Volume->Shape.label);
     TRACE_INFO("volume %u: named, %08x\n", (ULONG)Volume->Id, (ULONG)status);
 }

@@ -39,6 +39,9 @@ typedef struct _DEVICE_HEADER
     DEVICE_KIND Kind;
 } DEVICE_HEADER, *PDEVICE_HEADER;
 
+#define INSTANCE_ROUND 256u /* instance.h */
+#define INSTANCE_MOST 2048u
+
 typedef struct _DRIVER_GLOBALS
 {
     PDRIVER_OBJECT DriverObject;
@@ -51,6 +54,8 @@ typedef struct _DRIVER_GLOBALS
     ULONG VolumeCount;   /* on Volumes */
     ULONG DeviceCount;   /* volume devices that exist, gone ones that still wait for their REMOVE included */
     ULONGLONG LastVolumeId;
+    ULONG Instances[INSTANCE_MOST / 32u]; /* a bit for each number that a volume device has */
+    ULONG LastInstance;
     PBUS Bus;                     /* NULL: no bus device, volumes are plain devices */
     ULONG BusDevices;             /* function devices that exist; PnP only, as the next */
     PDEVICE_OBJECT ControlDevice; /* written by PnP, DriverEntry and unload only, which the system serialises */

@@ -41,8 +41,7 @@ QueryId(PVOLUME Volume, PIRP Irp, PULONG_PTR Information)
         TextAppendAscii(&text, "Platter\\GenericVolume");
         break;
     case BusQueryInstanceID:
-        /* Never used twice while the driver is loaded: a device that was ejected and still has handles is another. */
-        TextAppendNumber(&text, Volume->Id);
+        TextAppendNumber(&text, Volume->Instance);
         break;
     case BusQueryContainerID: /* the volumes of one image are one thing, as the partitions of a USB disk are */
         TextAppendGuid(&text, &Volume->Container);

@@ -3,6 +3,7 @@
 #include "announce.h"
 #include "clock.h"
 #include "deadline.h"
+#include "instance.h"
 #include "pool.h"
 #include "queue.h"
 #include "request.h"
@@ -196,9 +197,9 @@ BuildSddl(PTEXT Text, const CALLER *Owner, BOOLEAN Private)
     TextAppendAscii(Text, Private ? ")" : ")(A;;0x1200a0;;;WD)(A;;0x1200a0;;;RC)");
 }
 
-/* Reserves a place in the machine's and the session's counts, and an id; the first volume names the container. */
+/* Reserves a place in the machine's and the session's counts, an id and an instance; the first volume names the container. */
 static NTSTATUS
-ReserveId(PSESSION Session, const struct platter_volume_create_in *In, PULONGLONG Id)
+ReserveId(PSESSION Session, const struct platter_volume_create_in *In, PULONGLONG Id, PULONG Instance)
 {
     NTSTATUS status = STATUS_SUCCESS;
     KIRQL irql;
@@ -219,6 +220,7 @@ ReserveId(PSESSION Session, const struct platter_volume_create_in *In, PULONGLON
         if (Platter.DeviceCount++ == 0)
             KeClearEvent(&Platter.NoDevices);
         *Id = ++Platter.LastVolumeId;
+        *Instance = InstanceTake();
         if (IsZero((const UCHAR *)&Session->Container, sizeof(Session->Container)))
             RtlCopyMemory(&Session->Container, In->unique_id, sizeof(Session->Container));
     }
@@ -228,14 +230,14 @@ ReserveId(PSESSION Session, const struct platter_volume_create_in *In, PULONGLON
 }
 
 static void
-ReturnId(PSESSION Session)
+ReturnId(PSESSION Session, ULONG Instance)
 {
     KIRQL irql;
 
     KeAcquireSpinLock(&Session->Lock, &irql);
     Session->LiveVolumes--;
     KeReleaseSpinLock(&Session->Lock, irql);
-    VolumeDeviceDeleted();
+    VolumeDeviceDeleted(Instance);
 }
 
 static void
@@ -328,11 +330,12 @@ VolumeCreate(PSESSION Session, const struct platter_volume_create_in *In, struct
     PVOLUME volume;
     PUCHAR probe;
     ULONGLONG id;
+    ULONG instance;
     NTSTATUS status = CheckShape(In);
 
     if (!NT_SUCCESS(status))
         return status;
-    status = ReserveId(Session, In, &id);
+    status = ReserveId(Session, In, &id, &instance);
     if (!NT_SUCCESS(status))
         return status;
     probe = PoolAllocate(PLATTER_MAX_SECTOR_SIZE, POOL_VOLUME);
@@ -354,6 +357,7 @@ VolumeCreate(PSESSION Session, const struct platter_volume_create_in *In, struct
         goto DeleteDevice;
     }
     Initialize(volume, device, Session, id, &name, In);
+    volume->Instance = instance;
     volume->ProbeBuffer = probe;
     SessionReference(Session);
     Out->volume_id = id;
@@ -369,6 +373,6 @@ DeleteDevice:
 FreeProbe:
     PoolFree(probe, POOL_VOLUME);
 ReturnTheId:
-    ReturnId(Session);
+    ReturnId(Session, instance);
     return status;
 }

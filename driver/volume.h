@@ -41,6 +41,7 @@ struct _VOLUME
     PSESSION Session;      /* C; referenced until the device is deleted */
     CALLER Owner;          /* C; who mounted it */
     ULONGLONG Id;          /* C */
+    ULONG Instance;        /* C; of the device node */
     ULONG DeadlineMs;      /* C */
     ULONGLONG MountedAt;   /* C */
     UNICODE_STRING Name;   /* C; in NameBuffer */

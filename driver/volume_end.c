@@ -15,6 +15,7 @@
 #include "announce.h"
 #include "bus.h"
 #include "deadline.h"
+#include "instance.h"
 #include "pool.h"
 #include "queue.h"
 #include "request.h"
@@ -27,12 +28,13 @@ static IO_WORKITEM_ROUTINE Worker;
 static DRIVER_CANCEL CancelAwaitGone;
 
 void
-VolumeDeviceDeleted(void)
+VolumeDeviceDeleted(ULONG Instance)
 {
     KIRQL irql;
 
     KeAcquireSpinLock(&Platter.Lock, &irql);
     Platter.DeviceCount--;
+    InstanceGive(Instance);
     KeReleaseSpinLock(&Platter.Lock, irql);
     DeadlineTimerUpdate();
     KeAcquireSpinLock(&Platter.Lock, &irql);
@@ -203,6 +205,7 @@ Delete(PVOLUME Volume)
 {
     PSESSION session = Volume->Session;
     PIO_WORKITEM item = Volume->WorkItem;
+    ULONG instance = Volume->Instance;
     NTSTATUS status = IoAcquireRemoveLock(&Volume->RemoveLock, Volume);
     KIRQL irql;
 
@@ -218,7 +221,7 @@ Delete(PVOLUME Volume)
     IoDeleteDevice(Volume->Device); /* the work item that runs keeps the memory until it returns */
     IoFreeWorkItem(item);
     SessionDereference(session);
-    VolumeDeviceDeleted();
+    VolumeDeviceDeleted(instance);
 }
 
 void

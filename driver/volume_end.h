@@ -5,8 +5,8 @@
 
 #include "driver.h"
 
-/* One volume device less; lets unload go on with the last. */
+/* One volume device less, of this instance; lets unload go on with the last. */
 _IRQL_requires_max_(PASSIVE_LEVEL)
-void VolumeDeviceDeleted(void);
+void VolumeDeviceDeleted(_In_ ULONG Instance);
 
 #endif

@@ -3,7 +3,7 @@
 #include <ntsim/reuse.h>
 
 RIG Rig;
-static UCHAR FreshId;
+static USHORT FreshId;
 
 int RigSetup(void **state)
 {
@@ -124,7 +124,9 @@ struct platter_volume_create_in ShapeDefault(ULONG64 Bytes)
     shape.physical_sector_size = 4096;
     shape.letter = 'P';
     shape.unique_id[0] = 0x77;
-    shape.unique_id[15] = ++FreshId;
+    FreshId++;
+    shape.unique_id[14] = (uint8_t)(FreshId >> 8);
+    shape.unique_id[15] = (uint8_t)FreshId;
     for (unsigned i = 0; i < 5; i++)
         shape.label[i] = (uint16_t) "Photo"[i];
     for (unsigned i = 0; i < 12; i++)

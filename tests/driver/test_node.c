@@ -66,6 +66,55 @@ static void eject_asks_the_file_system(void **state)
         }
 }
 
+/* Whether a device may go is for the file system to say, which knows the files: it is named, and the drive goes on. */
+static void open_files_are_the_file_systems(void **state)
+{
+    char veto[128] = "", target[64];
+    PSIM_DEVNODE node;
+    UCHAR data[512];
+    HANDLE volume;
+
+    (void)state;
+    Start(0);
+    node = SimPnpChild(Rig.Bus, 0);
+    SimVolumeFileSystem(SimDeviceByName(P.Device), VPB_MOUNTED);
+    SimVolumeFiles(SimDeviceByName(P.Device), 2);
+    for (int bus = 0; bus < 2; bus++) {
+        NTSTATUS status = bus ? SimPnpQueryRemove(Rig.Bus, veto, sizeof(veto)) : SimPnpEject(node, veto, sizeof(veto));
+        assert_status(STATUS_PLUGPLAY_QUERY_VETOED, status);
+        assert_string_equal(veto, SimPnpInstancePath(node));
+        assert_int_equal(CtlCount(Rig.User), 1);
+        assert_true(SimLinkTarget(Rig.Other, "\\??\\P:", target, sizeof(target)));
+        assert_status(STATUS_SUCCESS, SimOpen(Rig.User, P.Device, RW, &volume));
+        assert_status(STATUS_SUCCESS, SimRead(Rig.User, volume, 0, data, 512, NULL));
+        assert_status(STATUS_SUCCESS, SimWrite(Rig.User, volume, 0, data, 512, NULL));
+        SimClose(Rig.User, volume);
+    }
+    SimVolumeFiles(SimDeviceByName(P.Device), 0);
+    assert_status(STATUS_SUCCESS, SimPnpEject(node, veto, sizeof(veto)));
+    SimSettle();
+    assert_int_equal(CtlCount(Rig.User), 0);
+    Stop();
+}
+
+/* Without a file system nobody has files to lose: the driver has no veto of its own, and who has the sectors open gets errors. */
+static void open_sectors_are_no_veto(void **state)
+{
+    char veto[128] = "";
+    UCHAR data[512];
+    HANDLE volume;
+
+    (void)state;
+    Start(0);
+    assert_status(STATUS_SUCCESS, SimOpen(Rig.User, P.Device, RW, &volume));
+    assert_status(STATUS_SUCCESS, SimPnpEject(SimPnpChild(Rig.Bus, 0), veto, sizeof(veto)));
+    SimSettle();
+    assert_int_equal(CtlCount(Rig.User), 0);
+    assert_status(STATUS_NO_SUCH_DEVICE, SimRead(Rig.User, volume, 0, data, 512, NULL));
+    SimClose(Rig.User, volume);
+    Stop();
+}
+
 static ULONG Holder(void)
 {
     struct platter_volume_info info;
@@ -222,6 +271,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         RIG_TEST(eject_asks_the_file_system),
+        RIG_TEST(open_files_are_the_file_systems),
+        RIG_TEST(open_sectors_are_no_veto),
         RIG_TEST(who_holds_it),
         RIG_TEST(shutdown_flushes),
         RIG_TEST(power_waits_for_nobody),

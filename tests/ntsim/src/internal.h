@@ -367,6 +367,7 @@ NTSTATUS SimPnpSend(PSIM_DEVNODE Node, UCHAR Minor, IO_STACK_LOCATION *Parameter
 VOID SimPnpRemoveNode(PSIM_DEVNODE Node);
 VOID SimPnpMissing(PSIM_DEVNODE Node);
 VOID SimPnpForgetRoot(PSIM_DEVNODE Node);
+VOID SimPnpRecord(PSIM_DEVNODE Node);
 VOID SimPnpCompleteLater(PVOID Irp);
 VOID SimPnpTarget(PDEVICE_OBJECT Device);
 VOID SimInterfacesOff(PSIM_DEVNODE Node);

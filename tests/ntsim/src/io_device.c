@@ -178,6 +178,11 @@ VOID SimVolumeFileSystem(PDEVICE_OBJECT Device, USHORT Flags)
     Device->Vpb->Flags = Flags;
 }
 
+VOID SimVolumeFiles(PDEVICE_OBJECT Device, ULONG Count)
+{
+    Device->Vpb->ReferenceCount = Count;
+}
+
 NTSTATUS SimDeviceCreate(PDRIVER_OBJECT Driver, ULONG ExtensionBytes, const char *Name, DEVICE_TYPE Type,
                          ULONG Characteristics, BOOLEAN Exclusive, PDEVICE_OBJECT *Device)
 {

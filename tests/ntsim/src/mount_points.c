@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The Mount Manager's own ioctls. Sources as in mount.c. */
 #include "mount.h"
+#include <ntsim/observe.h>
 #include <strings.h>
 
 static PDRIVER_OBJECT Driver;
 static PDEVICE_OBJECT Device;
 static ULONG Epic;
+static BOOLEAN KeepPoints;
+
+VOID SimMountKeepPoints(BOOLEAN Keep)
+{
+    KeepPoints = Keep;
+}
 
 static BOOLEAN Text(const UCHAR *in, ULONG bytes, ULONG offset, ULONG length, char *out, size_t room)
 {
@@ -238,6 +245,8 @@ static NTSTATUS Control(PIO_STACK_LOCATION at, UCHAR *buffer, ULONG_PTR *informa
         status = Want(buffer, in, &want);
         if (!NT_SUCCESS(status))
             return status;
+        if (code == IOCTL_MOUNTMGR_DELETE_POINTS && KeepPoints)
+            return STATUS_UNSUCCESSFUL;
         MountLock();
         status = code == IOCTL_MOUNTMGR_QUERY_POINTS ? Query(&want, buffer, out, information)
                                                      : DeletePoints(&want, buffer, out, information);

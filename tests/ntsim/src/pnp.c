@@ -229,6 +229,7 @@ static VOID Enumerate(PSIM_DEVNODE node)
     for (PSIM_DEVNODE other = Nodes; other; other = other->Next)
         if (other != node && !other->Gone && !strcmp(other->Path, node->Path))
             SimBug("bugcheck CAh: two devices are called %s", node->Path);
+    SimPnpRecord(node);
     QueryId(node, BusQueryHardwareIDs, node->HardwareIds, sizeof(node->HardwareIds), TRUE);
     QueryId(node, BusQueryCompatibleIDs, node->CompatibleIds, sizeof(node->CompatibleIds), TRUE);
     QueryText(node, DeviceTextDescription);

@@ -5,18 +5,48 @@
 #include <ntsim/observe.h>
 #include <strings.h>
 
-typedef struct _NAMED {
-    PSIM_DEVNODE Node;
+/* What the registry keeps (Enum) of every device that was ever there, also when it is gone. */
+typedef struct _RECORD {
+    char Path[sizeof(((PSIM_DEVNODE)0)->Path)];
     char Name[128];
-    struct _NAMED *Next;
-} NAMED;
+    struct _RECORD *Next;
+} RECORD;
 
 /* DEVPKEY_Device_FriendlyName and DEVPROP_TYPE_STRING (devpkey.h, devpropdef.h). */
 static const GUID FriendlyName = {0xa45c254e, 0xdf1c, 0x4efd, {0x80, 0x20, 0x67, 0xd1, 0x46, 0xa8, 0x50, 0xe0}};
-enum { FRIENDLY_NAME = 14, TYPE_STRING = 0x12 };
+enum { FRIENDLY_NAME = 14, TYPE_EMPTY = 0, TYPE_STRING = 0x12 };
 
-static NAMED *Names;
+static RECORD *Records;
 static BOOLEAN Hidden;
+
+static RECORD *RecordOf(PSIM_DEVNODE node)
+{
+    for (RECORD *record = Records; record; record = record->Next)
+        if (!strcmp(record->Path, node->Path))
+            return record;
+    return NULL;
+}
+
+VOID SimPnpRecord(PSIM_DEVNODE Node)
+{
+    RECORD *record;
+
+    if (RecordOf(Node))
+        return;
+    record = calloc(1, sizeof(*record));
+    snprintf(record->Path, sizeof(record->Path), "%s", Node->Path);
+    record->Next = Records;
+    Records = record;
+}
+
+ULONG SimPnpRecords(VOID)
+{
+    ULONG count = 0;
+
+    for (RECORD *record = Records; record; record = record->Next)
+        count++;
+    return count;
+}
 
 /* "IoSetDevicePropertyData" (WDK): PASSIVE_LEVEL, a PDO; strings with their NUL. */
 static NTSTATUS NTAPI SetProperty(PDEVICE_OBJECT Pdo, const void *Key, ULONG Locale, ULONG Flags, ULONG Type,
@@ -25,7 +55,6 @@ static NTSTATUS NTAPI SetProperty(PDEVICE_OBJECT Pdo, const void *Key, ULONG Loc
     PSIM_DEVNODE node;
     UNICODE_STRING text;
     ULONG id;
-    NAMED *named;
     char *narrow;
 
     (void)Locale;
@@ -35,23 +64,18 @@ static NTSTATUS NTAPI SetProperty(PDEVICE_OBJECT Pdo, const void *Key, ULONG Loc
     if (!node || !node->Path[0])
         SimBug("IoSetDevicePropertyData of a device that the PnP manager does not know");
     memcpy(&id, (const UCHAR *)Key + sizeof(GUID), sizeof(id));
-    if (memcmp(Key, &FriendlyName, sizeof(GUID)) || id != FRIENDLY_NAME || Type != TYPE_STRING)
+    if (memcmp(Key, &FriendlyName, sizeof(GUID)) || id != FRIENDLY_NAME || (Type != TYPE_STRING && Type != TYPE_EMPTY))
         SimBug("only the friendly name is modelled");
-    if (Size < 2 || Size % 2 || ((WCHAR *)Data)[Size / 2 - 1])
-        SimBug("a friendly name without its NUL");
+    if (Type == TYPE_EMPTY ? Size || Data : Size < 2 || Size % 2 || ((WCHAR *)Data)[Size / 2 - 1])
+        SimBug("a friendly name without its NUL, or none with something");
     if (SIM_FAULT())
         return STATUS_INSUFFICIENT_RESOURCES;
-    for (named = Names; named && named->Node != node; named = named->Next)
-        ;
-    if (!named) {
-        named = calloc(1, sizeof(*named));
-        named->Node = node;
-        named->Next = Names;
-        Names = named;
-    }
+    RecordOf(node)->Name[0] = 0;
+    if (Type == TYPE_EMPTY)
+        return STATUS_SUCCESS;
     RtlInitUnicodeString(&text, Data);
     narrow = SimNarrow(&text);
-    snprintf(named->Name, sizeof(named->Name), "%s", narrow);
+    snprintf(RecordOf(node)->Name, sizeof(Records->Name), "%s", narrow);
     free(narrow);
     return STATUS_SUCCESS;
 }
@@ -70,10 +94,9 @@ PVOID NTAPI MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName)
 
 const char *SimPnpFriendlyName(PSIM_DEVNODE Node)
 {
-    for (NAMED *named = Names; named; named = named->Next)
-        if (named->Node == Node)
-            return named->Name;
-    return "";
+    RECORD *record = RecordOf(Node);
+
+    return record ? record->Name : "";
 }
 
 VOID SimPropertiesHide(BOOLEAN Hidden_)
@@ -83,10 +106,10 @@ VOID SimPropertiesHide(BOOLEAN Hidden_)
 
 VOID SimPropertiesStop(VOID)
 {
-    while (Names) {
-        NAMED *named = Names;
-        Names = named->Next;
-        free(named);
+    while (Records) {
+        RECORD *record = Records;
+        Records = record->Next;
+        free(record);
     }
     Hidden = FALSE;
 }

@@ -104,6 +104,27 @@ typedef struct _VETO {
     ULONG Bytes;
 } VETO;
 
+/* Asked before the driver: "If there are open handles to the device, the file system typically fails the query-remove request.
+ * If not, [it] typically locks the volume" ("Handling an IRP_MN_QUERY_REMOVE_DEVICE Request", WDK). */
+static BOOLEAN FileSystemAgrees(PSIM_DEVNODE node)
+{
+    PVPB vpb = node->Pdo->Vpb;
+
+    if (!vpb || !(vpb->Flags & VPB_MOUNTED))
+        return TRUE;
+    if (vpb->ReferenceCount)
+        return FALSE;
+    vpb->Flags |= VPB_LOCKED;
+    return TRUE;
+}
+
+static VOID CancelRemove(PSIM_DEVNODE node)
+{
+    if (node->Pdo->Vpb)
+        node->Pdo->Vpb->Flags &= (USHORT)~VPB_LOCKED;
+    SimPnpSend(node, IRP_MN_CANCEL_REMOVE_DEVICE, NULL);
+}
+
 static NTSTATUS QueryOne(PSIM_DEVNODE node, VETO *veto)
 {
     NTSTATUS status;
@@ -114,9 +135,13 @@ static NTSTATUS QueryOne(PSIM_DEVNODE node, VETO *veto)
         snprintf(veto->Text, veto->Bytes, "%s", node->Veto);
         return STATUS_PLUGPLAY_QUERY_VETOED;
     }
+    if (!FileSystemAgrees(node)) {
+        snprintf(veto->Text, veto->Bytes, "%s", node->Path);
+        return STATUS_PLUGPLAY_QUERY_VETOED;
+    }
     status = SimPnpSend(node, IRP_MN_QUERY_REMOVE_DEVICE, NULL);
     if (!NT_SUCCESS(status)) {
-        SimPnpSend(node, IRP_MN_CANCEL_REMOVE_DEVICE, NULL); /* also to those that refused */
+        CancelRemove(node); /* also to those that refused */
         if (veto->Bytes)
             veto->Text[0] = 0;
         return STATUS_PLUGPLAY_QUERY_VETOED;
@@ -130,7 +155,7 @@ static VOID CancelTree(PSIM_DEVNODE node)
     for (PSIM_DEVNODE n = SimPnpFirst(); n; n = n->Next)
         if ((n == node || n->Parent == node) && Alive(n) && n->QueryRemoved) {
             n->QueryRemoved = FALSE;
-            SimPnpSend(n, IRP_MN_CANCEL_REMOVE_DEVICE, NULL);
+            CancelRemove(n);
         }
 }
 

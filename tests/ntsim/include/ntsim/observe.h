@@ -13,6 +13,8 @@ char *SimSnapshot(VOID);
 
 /* The VPB of a volume as a file system leaves it: VPB_MOUNTED, VPB_LOCKED; 0: none is mounted. */
 VOID SimVolumeFileSystem(PDEVICE_OBJECT Device, USHORT Flags);
+/* How many files are open on it, for which it refuses to let the device go. */
+VOID SimVolumeFiles(PDEVICE_OBJECT Device, ULONG Count);
 
 /*
  * What becomes of a program's open of a file on a volume that a file system has mounted: the I/O manager's check, then the
@@ -26,8 +28,13 @@ NTSTATUS SimFileSystemOpen(PSIM_PROCESS Process, const char *Path, SIM_FILE_SYST
 /* Friendly name of a device node, "" if it has none; and whether this system lets a driver set one (Vista and later). */
 const char *SimPnpFriendlyName(PSIM_DEVNODE Node);
 VOID SimPropertiesHide(BOOLEAN Hidden);
+/* Devices below buses of which the registry keeps a record, gone ones too. */
+ULONG SimPnpRecords(VOID);
 /* The GUID text of its container; "": the PnP manager makes one up. */
 const char *SimPnpContainer(PSIM_DEVNODE Node);
+
+/* The Mount Manager refuses to delete points: as one that has not heard of a volume's end. */
+VOID SimMountKeepPoints(BOOLEAN Keep);
 
 /* What a volume was asked by the Mount Manager, one line each: code, bytes of output room, status, bytes answered.
  * Cleared by reading. */
