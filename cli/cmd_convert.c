@@ -25,7 +25,7 @@ enum platter_result cli_convert(const struct cli_arguments *arguments, struct cl
         platter_json_text(reply->root, "image", arguments->operands[0]);
     result = cli_image_block(arguments, image, &block, err);
     if (result == PLATTER_OK)
-        result = cli_target_make(arguments->operands[1], &options, block, reply, err);
+        result = cli_target_make(arguments->operands[1], &options, block, NULL, reply, err);
     platter_block_unref(block);
     platter_image_close(image);
     return result;

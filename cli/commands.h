@@ -42,11 +42,13 @@ cli_run_fn cli_mount, cli_unmount, cli_list, cli_names, cli_driver_install, cli_
 #define CLI_COMMAND_CREATE                                                                                             \
     {                                                                                                                  \
         "create", "FILE", 1, 1, "make a new image, empty or from another",                                             \
-            "Makes an image of --size bytes that reads as zeros, or with --from one that holds what the disk in "      \
-            "another image holds. The format is what --format or FILE's extension names. FILE gets its name when it "  \
-            "is whole and on the medium.",                                                                             \
+            "Makes an image of --size bytes that reads as zeros, with --from one that holds what the disk in another " \
+            "image holds, or with --backing a child that stands on another image and holds what is changed. The "      \
+            "format is what --format or FILE's extension names. FILE gets its name when it is whole and on the "       \
+            "medium.",                                                                                                 \
             cli_create_options,                                                                                        \
-            "  platter create disk.vhdx --size 64G\n  platter create --format qcow2 --from backup.mrimgx disk.img\n",  \
+            "  platter create disk.vhdx --size 64G\n  platter create --format qcow2 --from backup.mrimgx disk.img\n"   \
+            "  platter create child.qcow2 --backing disk.vhdx\n",                                                      \
             cli_create                                                                                                 \
     }
 #define CLI_COMMAND_VERIFY                                                                                             \

@@ -70,6 +70,9 @@ void cli_help_overview(const struct cli_command *commands, const char *group)
     cli_print(CLI_OUT, "\noptions:\n");
     cli_print(CLI_OUT, "  %-24s%s\n", "--version", "show the version");
     show_options(cli_common_options + 1);
+    wrap("\nAn IMAGE is a file, a disk device, or an export of an NBD server: nbd://HOST[:PORT][/EXPORT] or "
+         "nbd+unix:///[EXPORT]?socket=PATH.",
+         0, 0);
     wrap(
         "\nEvery command takes --json. The exit status is 0 when all went well, and says what did not otherwise: 2 "
         "wrong usage, 3 not found, 4 access denied, 5 in use, 6 not an image or a damaged one, 16 cancelled, 17 driver "

@@ -81,6 +81,12 @@ enum platter_result cli_image_options_read(const struct cli_arguments *arguments
     return read_options(arguments, "format", options, err);
 }
 
+enum platter_result cli_source_options_read(const struct cli_arguments *arguments, struct cli_image_options *options,
+                                            struct platter_error *err)
+{
+    return read_options(arguments, "source-format", options, err);
+}
+
 static enum platter_result open_image(const struct cli_arguments *arguments, const char *path,
                                       const char *format_option, uint32_t flags, struct platter_image **image,
                                       struct platter_error *err)

@@ -48,6 +48,8 @@ enum platter_result cli_image_options_read(const struct cli_arguments *arguments
 /* Opens operand 0 as the options above say. `flags`: enum platter_open_flag. */
 enum platter_result cli_image_open(const struct cli_arguments *arguments, uint32_t flags, struct platter_image **image,
                                    struct platter_error *err);
+enum platter_result cli_source_options_read(const struct cli_arguments *arguments, struct cli_image_options *options,
+                                            struct platter_error *err);
 /* Opens `path` as CLI_SOURCE_OPTIONS say, for reading. */
 enum platter_result cli_source_open(const struct cli_arguments *arguments, const char *path,
                                     struct platter_image **image, struct platter_error *err);

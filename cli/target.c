@@ -72,12 +72,11 @@ static void tell(const struct platter_image_info *info, uint64_t copied, uint64_
 }
 
 /* What is told of the image it tells itself, so that it has been opened once before anybody needs it. */
-static enum platter_result look(const char *path, const struct platter_convert_options *wanted, uint64_t copied,
+static enum platter_result look(const char *path, const struct platter_open_options *options, uint64_t copied,
                                 uint64_t elapsed_ms, struct cli_reply *reply, struct platter_error *err)
 {
-    const struct platter_open_options options = {.format = wanted->format};
     struct platter_image *image;
-    enum platter_result result = platter_image_open(path, &options, &image, err);
+    enum platter_result result = platter_image_open(path, options, &image, err);
 
     if (result != PLATTER_OK)
         return result;
@@ -87,8 +86,10 @@ static enum platter_result look(const char *path, const struct platter_convert_o
 }
 
 enum platter_result cli_target_make(const char *path, struct platter_convert_options *options,
-                                    struct platter_block *source, struct cli_reply *reply, struct platter_error *err)
+                                    struct platter_block *source, const char *password, struct cli_reply *reply,
+                                    struct platter_error *err)
 {
+    const struct platter_open_options open = {.format = options->format, .password = password};
     struct cli_progress progress;
     enum platter_result result;
 
@@ -105,6 +106,6 @@ enum platter_result cli_target_make(const char *path, struct platter_convert_opt
         reply->hint = "nothing was left behind";
     if (result != PLATTER_OK)
         return result;
-    return look(path, options, source ? platter_block_size(source) : 0, cli_monotonic_ms() - progress.start_ms, reply,
+    return look(path, &open, source ? platter_block_size(source) : 0, cli_monotonic_ms() - progress.start_ms, reply,
                 err);
 }

@@ -23,8 +23,12 @@
 /* Reads these options. `path`: the new image's. */
 enum platter_result cli_target_read(const struct cli_arguments *arguments, const char *path,
                                     struct platter_convert_options *options, struct platter_error *err);
-/* Makes the image: a copy of `source`, or empty when it is NULL. Shows how far it is, and can be interrupted. */
+/*
+ * Makes the image: a copy of `source`, or empty when it is NULL. Shows how far it is, and can be interrupted. `password`:
+ * what the image below a child is opened with; NULL: none.
+ */
 enum platter_result cli_target_make(const char *path, struct platter_convert_options *options,
-                                    struct platter_block *source, struct cli_reply *reply, struct platter_error *err);
+                                    struct platter_block *source, const char *password, struct cli_reply *reply,
+                                    struct platter_error *err);
 
 #endif

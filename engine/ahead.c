@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "cache.h"
+#include "os/system.h"
 #include "os/thread.h"
 
-#define CHUNK (256u << 10)      /* what is read ahead at a time */
 #define CACHE_BYTES (32u << 20) /* of chunks in all */
 #define WINDOW_FIRST (1u << 20) /* how far ahead of a stream just found */
 #define WINDOW_MOST (8u << 20)  /* and of one that goes on; half the cache is shared by all streams */
@@ -15,7 +15,9 @@
 #define NEAR_LENGTHS 8u         /* and those away by so many of their own lengths: threads come out of order */
 #define SEQUENTIAL_AT 3u        /* reads in a row that make a stream */
 #define STREAMS 8u
-#define THREADS 16u
+#define THREADS_MOST 16u
+#define DECODED_LEAST (256u << 10) /* chunks of a disk that is decoded */
+#define DECODED_MOST (2u << 20)
 #define EPOCH_SHIFT 46u /* offsets are below 2^63, so chunks below 2^45 */
 #define QUEUE 64u       /* chunks asked for and not begun; what does not fit is not read ahead */
 
@@ -30,6 +32,7 @@ struct stream {
 struct ahead_block {
     struct platter_block base;
     struct platter_block *below;
+    uint32_t chunk;              /* bytes that are read ahead at a time */
     struct platter_cache *cache; /* chunks by number */
     uint32_t epoch;              /* atomic; of the chunks that are true: see forget() */
     struct platter_mutex lock;   /* guards what follows */
@@ -38,8 +41,8 @@ struct ahead_block {
     struct stream streams[STREAMS];
     uint64_t queue[QUEUE];
     unsigned first, waiting; /* of the queue */
-    unsigned idle, thread_count;
-    struct platter_thread *threads[THREADS];
+    unsigned idle, thread_count, thread_most;
+    struct platter_thread *threads[THREADS_MOST];
     bool closing;
 };
 
@@ -51,9 +54,9 @@ static uint64_t key_of(const struct ahead_block *block, uint64_t chunk)
 static enum platter_result load_chunk(void *context, uint64_t key, uint8_t *data, struct platter_error *err)
 {
     struct ahead_block *block = context;
-    uint64_t offset = (key & ((1ull << EPOCH_SHIFT) - 1)) * CHUNK, left = block->base.size - offset;
+    uint64_t offset = (key & ((1ull << EPOCH_SHIFT) - 1)) * block->chunk, left = block->base.size - offset;
 
-    return platter_block_read(block->below, data, left < CHUNK ? (size_t)left : CHUNK, offset, err);
+    return platter_block_read(block->below, data, left < block->chunk ? (size_t)left : block->chunk, offset, err);
 }
 
 static void work(void *context)
@@ -91,7 +94,7 @@ static bool ask_for(struct ahead_block *block, uint64_t chunk)
     block->queue[(block->first + block->waiting++) % QUEUE] = chunk;
     if (block->idle > 0)
         platter_cond_signal(&block->work);
-    else if (block->thread_count < THREADS &&
+    else if (block->thread_count < block->thread_most &&
              platter_thread_start(work, block, &block->threads[block->thread_count], NULL) == PLATTER_OK)
         block->thread_count++;
     return block->thread_count > 0;
@@ -149,8 +152,8 @@ static bool note_read(struct ahead_block *block, uint64_t offset, size_t length)
         if (stream->asked < stream->next)
             stream->asked = stream->next;
         /* The chunk that it is in may not have been asked for when the stream was found. */
-        while (stream->asked < until && ask_for(block, stream->asked / CHUNK))
-            stream->asked = (stream->asked / CHUNK + 1) * CHUNK;
+        while (stream->asked < until && ask_for(block, stream->asked / block->chunk))
+            stream->asked = (stream->asked / block->chunk + 1) * block->chunk;
         if (stream->window < WINDOW_MOST)
             stream->window *= 2;
     }
@@ -163,7 +166,7 @@ static enum platter_result read_part(struct ahead_block *block, uint8_t *to, siz
                                      bool sequential, struct platter_error *err)
 {
     struct platter_cache_entry *entry = NULL;
-    uint64_t chunk = offset / CHUNK;
+    uint64_t chunk = offset / block->chunk;
 
     /* A chunk of which another part cannot be read fails; what is wanted may be fine. */
     if (!sequential)
@@ -172,7 +175,7 @@ static enum platter_result read_part(struct ahead_block *block, uint8_t *to, siz
         entry = NULL;
     if (!entry)
         return platter_block_read(block->below, to, length, offset, err);
-    memcpy(to, platter_cache_data(entry) + offset % CHUNK, length);
+    memcpy(to, platter_cache_data(entry) + offset % block->chunk, length);
     platter_cache_release(block->cache, entry);
     return PLATTER_OK;
 }
@@ -186,10 +189,10 @@ static enum platter_result ahead_read(struct platter_block *base, void *buffer, 
     uint8_t *to = buffer;
 
     /* What belongs to no stream is not to be cut into chunks, each with its own wait. */
-    if (!sequential && length > CHUNK)
+    if (!sequential && length > block->chunk)
         return platter_block_read(block->below, buffer, length, offset, err);
     while (length && result == PLATTER_OK) {
-        size_t part = CHUNK - (size_t)(offset % CHUNK);
+        size_t part = block->chunk - (size_t)(offset % block->chunk);
 
         if (part > length)
             part = length;
@@ -203,10 +206,10 @@ static enum platter_result ahead_read(struct platter_block *base, void *buffer, 
 
 static void forget(struct ahead_block *block, uint64_t offset, uint64_t length)
 {
-    uint64_t first = offset / CHUNK, last = (offset + length - 1) / CHUNK;
+    uint64_t first = offset / block->chunk, last = (offset + length - 1) / block->chunk;
 
     /* Of a discard of terabytes the chunks are not gone through: all that there are get old at once. */
-    if (last - first > CACHE_BYTES / CHUNK) {
+    if (last - first > CACHE_BYTES / block->chunk) {
         __atomic_add_fetch(&block->epoch, 1, __ATOMIC_ACQ_REL);
         return;
     }
@@ -273,15 +276,15 @@ static const struct platter_block_ops ahead_ops = {
     .map = ahead_map,
 };
 
-enum platter_result platter_ahead_create(struct platter_block *below, struct platter_block **block,
-                                         struct platter_error *err)
+enum platter_result platter_ahead_create(struct platter_block *below, const struct platter_ahead_options *options,
+                                         struct platter_block **block, struct platter_error *err)
 {
     struct ahead_block *made = calloc(1, sizeof(*made));
     enum platter_result result;
 
     if (!made)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, below->name, PLATTER_NO_OFFSET, "out of memory");
-    result = platter_cache_create(CHUNK, CACHE_BYTES, &made->cache, err);
+    result = platter_cache_create(options->chunk, CACHE_BYTES, &made->cache, err);
     if (result)
         goto fail_cache;
     result = platter_block_init(&made->base, &ahead_ops, below->name, platter_block_size(below), below->sector_size,
@@ -290,6 +293,8 @@ enum platter_result platter_ahead_create(struct platter_block *below, struct pla
         goto fail_init;
     platter_mutex_init(&made->lock);
     platter_cond_init(&made->work);
+    made->chunk = options->chunk;
+    made->thread_most = options->threads < THREADS_MOST ? options->threads : THREADS_MOST;
     made->below = platter_block_ref(below);
     *block = &made->base;
     return PLATTER_OK;
@@ -298,4 +303,17 @@ fail_init:
 fail_cache:
     free(made);
     return result;
+}
+
+enum platter_result platter_ahead_of_decoder(struct platter_block *below, uint32_t unit, struct platter_block **block,
+                                             struct platter_error *err)
+{
+    struct platter_ahead_options options = {.chunk = DECODED_LEAST, .threads = platter_os_cpu_count()};
+
+    while (options.chunk < unit && options.chunk < DECODED_MOST)
+        options.chunk *= 2;
+    if (options.threads > 1 && unit <= DECODED_MOST)
+        return platter_ahead_create(below, &options, block, err);
+    *block = platter_block_ref(below);
+    return PLATTER_OK;
 }

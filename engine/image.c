@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ahead.h"
 #include "detail.h"
 #include "format/format.h"
 #include "image.h"
@@ -11,9 +12,10 @@
 
 struct platter_image {
     const struct platter_format *format;
-    struct platter_block *block;
-    bool view;     /* not the image's present first disk, but a snapshot or another */
-    char *overlay; /* NULL: there is none */
+    struct platter_block *decoded; /* what the format made */
+    struct platter_block *block;   /* the same, or read ahead of */
+    bool view;                     /* not the image's present first disk, but a snapshot or another */
+    char *overlay;                 /* NULL: there is none */
     struct platter_detail_list details;
     struct platter_image_info info;
     char path[];
@@ -142,13 +144,21 @@ enum platter_result platter_image_open_in(const char *path, const struct platter
     result = made->format->open(file, &request, &opened, err);
     if (result)
         goto fail;
-    made->block = opened.block;
+    made->decoded = made->block = opened.block;
+    if (opened.unit && (options->flags & PLATTER_OPEN_READ_AHEAD) && !(options->flags & PLATTER_OPEN_WRITABLE)) {
+        result = platter_ahead_of_decoder(made->decoded, opened.unit, &made->block, err);
+        if (result)
+            goto fail_ahead;
+        platter_block_unref(made->decoded);
+    }
     made->view = options->snapshot || options->disk > 1;
     fill_info(made, file, &opened);
     /* The format keeps its own reference to the file. */
     platter_block_unref(file);
     *image = made;
     return PLATTER_OK;
+fail_ahead:
+    platter_block_unref(made->decoded);
 fail:
     platter_detail_free(&made->details);
     platter_block_unref(file);
@@ -168,7 +178,7 @@ enum platter_result platter_image_over(struct platter_image *base, const struct 
         return platter_error_set(err, PLATTER_E_NO_MEMORY, base->path, PLATTER_NO_OFFSET, "out of memory");
     }
     made->format = format;
-    made->block = block;
+    made->decoded = made->block = block;
     memcpy(made->path, base->path, path);
     made->overlay = made->path + path;
     memcpy(made->overlay, overlay, length);
@@ -196,6 +206,11 @@ void platter_image_close(struct platter_image *image)
     platter_block_unref(image->block);
     platter_detail_free(&image->details);
     free(image);
+}
+
+struct platter_block *platter_image_decoded(struct platter_image *image)
+{
+    return image->decoded;
 }
 
 struct platter_block *platter_image_block(struct platter_image *image)

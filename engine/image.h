@@ -19,6 +19,8 @@ enum platter_result platter_image_over(struct platter_image *base, const struct 
 /* Whether options other than the defaults say what of the image it shows: a snapshot, another disk. */
 bool platter_image_is_view(struct platter_image *image);
 
+/* The block that the format itself made, without read-ahead: for its own functions. Borrowed. */
+struct platter_block *platter_image_decoded(struct platter_image *image);
 const struct platter_format *platter_image_format(struct platter_image *image);
 
 #endif

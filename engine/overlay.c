@@ -16,7 +16,6 @@
 #include "image.h"
 #include "os/nameless.h"
 #include "os/path.h"
-#include "os/temp.h"
 #include "reference.h"
 #include "source/file.h"
 
@@ -79,31 +78,33 @@ static char *name_for_reading(const char *base)
     return name;
 }
 
-/* Leaves nothing behind when it fails; PLATTER_E_EXISTS when somebody else was faster. */
-static enum platter_result create(const char *path, const struct platter_image_info *base, struct platter_error *err)
+static enum platter_result check_no_view(const char *path, struct platter_image *base, struct platter_error *err)
 {
-    struct platter_qcow2_new wanted = {.size = base->virtual_size,
-                                       .backing_format = platter_qcow2_qemu_format(base->format)};
-    char *name = platter_reference_is_url(base->path) ? strdup(base->path)
-                 : wanted.backing_format              ? name_of_base(path, base->path)
-                                                      : name_for_reading(base->path);
-    struct platter_temp temp;
-    enum platter_result result;
+    if (!platter_image_is_view(base))
+        return PLATTER_OK;
+    return platter_error_set(err, PLATTER_E_UNSUPPORTED, path, PLATTER_NO_OFFSET,
+                             "an overlay that is kept cannot say that it stands on a snapshot, or on another disk than "
+                             "the first, of %.200s; one without a name can",
+                             platter_image_info(base)->path);
+}
 
-    if (!name)
+enum platter_result platter_overlay_name(const char *path, struct platter_image *base, char **name, const char **format,
+                                         struct platter_error *err)
+{
+    const struct platter_image_info *info = platter_image_info(base);
+
+    enum platter_result result = check_no_view(path, base, err);
+
+    if (result)
+        return result;
+    *format = platter_qcow2_qemu_format(info->format);
+    *name = platter_reference_is_url(info->path) ? strdup(info->path)
+            : *format                            ? name_of_base(path, info->path)
+                                                 : name_for_reading(info->path);
+    if (!*name)
         return platter_error_set(err, PLATTER_E_FAILED, path, PLATTER_NO_OFFSET,
                                  "the path of the image cannot be written into it: no memory, or it is no UTF-8");
-    wanted.backing_name = name;
-    result = platter_temp_create(path, &temp, err);
-    if (result == PLATTER_OK) {
-        result = platter_qcow2_create(temp.file, path, &wanted, err);
-        if (result == PLATTER_OK)
-            result = platter_temp_commit(&temp, false, err);
-        else
-            platter_temp_discard(&temp);
-    }
-    free(name);
-    return result;
+    return PLATTER_OK;
 }
 
 /* ---- An overlay that is there -------------------------------------------------------------------------------------- */
@@ -197,19 +198,18 @@ void platter_overlay_file_close(struct platter_overlay_file *file)
 static enum platter_result open_named(struct platter_image *base, const char *path, uint32_t flags,
                                       struct platter_block **file, struct platter_error *err)
 {
+    const struct platter_convert_options child = {.format = platter_format_qcow2.name, .backing = base};
     const struct platter_image_info *info = platter_image_info(base);
-    enum platter_result result = PLATTER_OK;
+    enum platter_result result = check_no_view(path, base, err);
 
-    if (platter_image_is_view(base))
-        return platter_error_set(err, PLATTER_E_UNSUPPORTED, path, PLATTER_NO_OFFSET,
-                                 "an overlay that is kept cannot say that it stands on a snapshot, or on another disk "
-                                 "than the first, of %.200s; one without a name can",
-                                 info->path);
+    if (result)
+        return result;
     if (platter_os_same_file(path, info->path))
         return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
                                  "is the image itself; the overlay has to be another file");
+    /* Somebody else may be faster. */
     if (!platter_os_exists(path))
-        result = create(path, info, err);
+        result = platter_create(path, &child, err);
     if (result && result != PLATTER_E_EXISTS)
         return result;
     result = platter_file_open(path, flags, file, err);

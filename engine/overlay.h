@@ -21,4 +21,11 @@ enum platter_result platter_overlay_file_open(const char *path, struct platter_o
                                               struct platter_error *err);
 void platter_overlay_file_close(struct platter_overlay_file *file);
 
+/*
+ * How a child at `path` is to name its backing file `base`: *name, to be freed, and QEMU's word for its format, NULL where
+ * there is none. PLATTER_E_UNSUPPORTED for a snapshot, or another disk than the first.
+ */
+enum platter_result platter_overlay_name(const char *path, struct platter_image *base, char **name, const char **format,
+                                         struct platter_error *err);
+
 #endif

@@ -162,7 +162,7 @@ enum platter_result platter_image_verify_damage(struct platter_image *image, pla
                                                 struct platter_verify_report *report, struct platter_error *err)
 {
     const struct platter_format *format = platter_image_format(image);
-    struct platter_block *disk = platter_image_block(image);
+    struct platter_block *disk = platter_image_decoded(image);
     struct platter_verify_report own;
     enum platter_result result = PLATTER_OK;
 

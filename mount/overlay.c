@@ -63,7 +63,7 @@ enum platter_result platter_open_for_writing(const char *path, const struct plat
         return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
                                  "'--overlay' and '--read-only' exclude each other");
     /* For reading first: opening for writing may already change a file that is not to be changed. */
-    reading.flags = 0;
+    reading.flags = PLATTER_OPEN_READ_AHEAD;
     result = platter_image_open(path, &reading, &base, err);
     if (result == PLATTER_OK && read_only) {
         *image = base;

@@ -159,7 +159,7 @@ static enum platter_result check_target(struct platter_block *source, const char
 {
     if (source && platter_os_same_file(platter_block_name(source), path))
         return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
-                                 "is the image that is to be copied; choose another name for the copy");
+                                 "is the image that is to be copied or stood on; choose another name for the new one");
     if (!platter_os_exists(path))
         return PLATTER_OK;
     if (!overwrite)
@@ -198,7 +198,8 @@ static enum platter_result make_image(struct platter_block *source, const char *
                                       const struct platter_convert_options *options, struct platter_error *err)
 {
     struct job job = {.source = source, .path = path};
-    enum platter_result result = check_target(source, path, options->overwrite, err);
+    struct platter_block *below = !source && options->backing ? platter_image_block(options->backing) : source;
+    enum platter_result result = check_target(below, path, options->overwrite, err);
 
     if (result)
         return result;

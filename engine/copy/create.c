@@ -3,10 +3,13 @@
 #include "create.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../ascii.h"
+#include "../image.h"
 #include "../os/file.h"
+#include "../overlay.h"
 
 const char *platter_format_for_name(const char *path)
 {
@@ -68,13 +71,14 @@ static enum platter_result choose_size(const char *path, const struct platter_co
                                        struct platter_block *source, struct platter_new_image *wanted,
                                        struct platter_error *err)
 {
-    uint64_t least = source ? platter_block_size(source) : 0;
+    struct platter_block *below = source ? source : wanted->backing;
+    uint64_t least = below ? platter_block_size(below) : 0;
 
     wanted->sector_size = options->sector_size ? options->sector_size : 512;
-    if (source && !options->sector_size)
-        wanted->sector_size = platter_block_sector_size(source);
-    if (source)
-        wanted->physical_sector_size = platter_block_physical_sector_size(source);
+    if (below && !options->sector_size)
+        wanted->sector_size = platter_block_sector_size(below);
+    if (below)
+        wanted->physical_sector_size = platter_block_physical_sector_size(below);
     if (wanted->sector_size < 512 || wanted->sector_size > 4096 || (wanted->sector_size & (wanted->sector_size - 1)))
         return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET, "sectors cannot have %u bytes",
                                  wanted->sector_size);
@@ -85,9 +89,9 @@ static enum platter_result choose_size(const char *path, const struct platter_co
     if (wanted->size == 0)
         return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET, "a disk has to have a size");
     if (wanted->size < least)
-        return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
-                                 "%llu bytes are less than the %llu that are to be copied",
-                                 (unsigned long long)wanted->size, (unsigned long long)least);
+        return platter_error_set(
+            err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET, "%llu bytes are less than the %llu that are to be %s",
+            (unsigned long long)wanted->size, (unsigned long long)least, source ? "copied" : "below");
     if (wanted->size % wanted->sector_size)
         return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
                                  "%llu bytes are no whole number of sectors of %u bytes",
@@ -127,19 +131,42 @@ static enum platter_result check_limits(const char *path, const struct platter_f
     return PLATTER_OK;
 }
 
+/* Names *wanted's backing file; *name is to be freed. */
+static enum platter_result choose_backing(const char *path, const struct platter_format *format,
+                                          struct platter_image *backing, struct platter_new_image *wanted, char **name,
+                                          struct platter_error *err)
+{
+    enum platter_result result;
+
+    if (!backing)
+        return PLATTER_OK;
+    if (!format->maker->children)
+        return platter_error_set(err, PLATTER_E_UNSUPPORTED, path, PLATTER_NO_OFFSET,
+                                 "a %s image cannot be made as the child of another; qcow2 can", format->name);
+    result = platter_overlay_name(path, backing, name, &wanted->backing_format, err);
+    wanted->backing_name = *name;
+    wanted->backing = platter_image_block(backing);
+    return result;
+}
+
 enum platter_result platter_writer_start(const char *path, const struct platter_convert_options *options,
                                          struct platter_block *source, struct platter_writer **writer,
                                          struct platter_error *err)
 {
     struct platter_new_image wanted = {.block_size = options->block_size};
     const struct platter_format *format = NULL;
+    char *backing_name = NULL;
     enum platter_result result = find_format(options->format ? options->format : "raw", &format, err);
 
     if (result)
         return result;
-    result = choose_subformat(format, options->subformat, &wanted.subformat, err);
-    if (result || (result = choose_size(path, options, source, &wanted, err)) ||
+    if ((result = choose_subformat(format, options->subformat, &wanted.subformat, err)) ||
+        (result = choose_backing(path, format, source ? NULL : options->backing, &wanted, &backing_name, err)) ||
+        (result = choose_size(path, options, source, &wanted, err)) ||
         (result = check_limits(path, format, &wanted, err)))
-        return result;
-    return platter_writer_image(path, format, &wanted, writer, err);
+        goto out;
+    result = platter_writer_image(path, format, &wanted, writer, err);
+out:
+    free(backing_name);
+    return result;
 }

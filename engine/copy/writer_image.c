@@ -65,10 +65,10 @@ static const struct platter_writer_ops image_ops = {
 
 /* The image in the temporary file, as it is found. */
 static enum platter_result open_disk(struct image_writer *writer, const char *path, const struct platter_format *format,
-                                     struct platter_error *err)
+                                     struct platter_block *backing, struct platter_error *err)
 {
     const struct platter_open_options options = {.flags = PLATTER_OPEN_WRITABLE};
-    const struct platter_open_request request = {.path = path, .options = &options};
+    const struct platter_open_request request = {.path = path, .options = &options, .backing = backing};
     struct platter_detail_list details = {0};
     struct platter_opened opened = {.variant = "", .details = &details};
     struct platter_block *file;
@@ -100,7 +100,7 @@ enum platter_result platter_writer_image(const char *path, const struct platter_
         result = format->maker->create(made->temp.file, path, wanted, err);
     }
     if (result == PLATTER_OK)
-        result = open_disk(made, path, format, err);
+        result = open_disk(made, path, format, wanted->backing, err);
     if (result) {
         /* The temporary name means nothing to anybody. */
         if (err)

@@ -29,6 +29,7 @@ struct platter_opened {
     const char *variant;                 /* static text; "" when there is only one */
     bool writable;                       /* can be written in place, whatever the flags of this open */
     bool compressed;                     /* stores its data compressed, though `writable` may be true */
+    uint32_t unit;                       /* bytes that are best decoded together; 0: nothing is compressed */
     struct platter_detail_list *details; /* for platter_detail_add(); never NULL during open */
     uint64_t file_size;      /* of all its files, when there are several; 0: the one file that open was given */
     uint64_t allocated_size; /* goes with file_size */
@@ -45,6 +46,8 @@ struct platter_new_image {
     uint32_t physical_sector_size; /* bytes; 0: not known */
     uint32_t block_size;           /* bytes: of a block, cluster, grain */
     const char *subformat;         /* one of the maker's, by its pointer; NULL when there is only one kind */
+    struct platter_block *backing; /* the disk below; NULL: none, and so are these */
+    const char *backing_name, *backing_format; /* as they are to stand in the image; the format may be NULL: not said */
 };
 
 /* What new images of a format can be, and how one is made. */
@@ -54,6 +57,7 @@ struct platter_maker {
     uint64_t size_most;            /* bytes of the disk */
     uint32_t sector_most;          /* bytes: disks with longer sectors cannot be told from others; 0: any */
     uint32_t block_least, block_most, block_usual; /* bytes; usual 0: the format chooses by the disk's size */
+    bool children;                                 /* wanted->backing may be there */
     /*
      * Fills `file`, which is empty and open for writing, with an image that reads as zeros and can be written in place.
      * `path`: the name that it will have.

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../md5_lanes.h"
 #include "../source/file.h"
 
 #define BLOCK_CACHE_BYTES (32u << 20)
+#define TOGETHER_MOST (1u << 20) /* what platter_mrimgx_unpack takes at once */
 #define SEGMENT_CACHE_BYTES (16u << 20)
 
 static enum platter_probe mrimgx_probe(struct platter_block *file)
@@ -118,6 +120,20 @@ static void add_details(const struct mrimgx *m, struct platter_opened *opened)
     }
 }
 
+/* So many that their MD5s are made in lanes, as long as that is no more than read-ahead takes at a time. */
+static uint32_t decoded_together(const struct mrimgx *m)
+{
+    uint32_t block = 1, unit;
+
+    for (size_t i = 0; i < m->region_count; i++) {
+        if (!m->regions[i].reserved && m->regions[i].block_size > block)
+            block = m->regions[i].block_size;
+    }
+    for (unit = block; unit < TOGETHER_MOST && unit / block < PLATTER_MD5_LANES; unit *= 2)
+        ;
+    return unit;
+}
+
 /* The file that was asked for, or the one with the index if that is a part of it. */
 static enum platter_result open_first(struct mrimgx *m, struct platter_block *file,
                                       const struct platter_open_request *request, struct platter_error *err)
@@ -166,6 +182,7 @@ static enum platter_result mrimgx_open(struct platter_block *file, const struct 
     if (result)
         goto fail;
     add_details(m, opened);
+    opened->unit = decoded_together(m);
     opened->variant = kind_of(&m->files[0]->layout);
     opened->block = &m->base;
     return PLATTER_OK;

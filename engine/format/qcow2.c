@@ -273,6 +273,7 @@ static enum platter_result qcow2_open(struct platter_block *file, const struct p
     if (result)
         goto fail;
     opened->compressed = is_packed(q);
+    opened->unit = opened->compressed ? (uint32_t)q->cluster_size : 0;
     opened->variant = q->header.version == 2 ? "v2" : "v3";
     opened->block = &q->base;
     return PLATTER_OK;

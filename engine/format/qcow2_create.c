@@ -114,6 +114,8 @@ static enum platter_result qcow2_create(struct platter_os_file *file, const char
 {
     struct platter_qcow2_new new_image = {
         .size = wanted->size,
+        .backing_name = wanted->backing_name,
+        .backing_format = wanted->backing_format,
         .cluster_bits = (uint32_t)__builtin_ctz(wanted->block_size),
     };
 
@@ -128,5 +130,6 @@ const struct platter_maker platter_qcow2_maker = {
     .block_least = 512,
     .block_most = 2u << 20,
     .block_usual = 1u << USUAL_BITS,
+    .children = true,
     .create = qcow2_create,
 };

@@ -98,6 +98,8 @@ static enum platter_result open_sparse(struct opening *opening, struct platter_b
         v->sparse[v->sparse_count++] = *block;
     if (result == PLATTER_OK && v->sparse_count == 1)
         platter_detail_add(opening->opened->details, "grain_size", "%u", header->grain);
+    if (header->flags & VMDK_FLAG_COMPRESSED)
+        opening->opened->unit = header->grain;
     if (result == PLATTER_OK && header->unclean)
         platter_detail_add(opening->opened->details, "unclean_shutdown", "%s", file->name);
     return result;

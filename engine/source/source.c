@@ -16,6 +16,7 @@ bool platter_source_is_remote(const char *path)
 enum platter_result platter_source_open(const char *path, uint32_t flags, struct platter_block **block,
                                         struct platter_error *err)
 {
+    const struct platter_ahead_options ahead = {.chunk = 256u << 10, .threads = 16};
     struct platter_block *remote;
     enum platter_result result;
 
@@ -24,7 +25,7 @@ enum platter_result platter_source_open(const char *path, uint32_t flags, struct
     result = platter_nbd_open(path, flags, &remote, err);
     if (result)
         return result;
-    result = platter_ahead_create(remote, block, err);
+    result = platter_ahead_create(remote, &ahead, block, err);
     platter_block_unref(remote);
     return result;
 }

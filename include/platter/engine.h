@@ -127,6 +127,8 @@ enum platter_open_flag {
     PLATTER_OPEN_WRITABLE = 1u << 0,
     PLATTER_OPEN_UNBUFFERED = 1u << 1,    /* keep the image out of the system's cache (a mount that is writable: T1) */
     PLATTER_OPEN_SHARE_WRITERS = 1u << 2, /* do not keep other writers out (info on an image in use) */
+    /* Compressed images: decode ahead of who reads from start to end, one request after the other (a mount). */
+    PLATTER_OPEN_READ_AHEAD = 1u << 3,
 };
 
 struct platter_open_options {
@@ -234,6 +236,8 @@ struct platter_convert_options {
     uint64_t size;         /* bytes of the new disk, at least the source's; 0: the source's */
     uint32_t sector_size;  /* bytes of the new disk's sectors; 0: the source's, or 512 */
     uint32_t block_size;   /* bytes, a power of two: of clusters, blocks, grains */
+    /* platter_create, QCOW2: the image that the new one is a child of, whose disk it shows until it is written to; or NULL. */
+    struct platter_image *backing;
 };
 
 /*
@@ -243,7 +247,11 @@ struct platter_convert_options {
 enum platter_result platter_convert(struct platter_block *source, const char *path,
                                     const struct platter_convert_options *options, struct platter_error *err);
 
-/* Makes an empty image, which reads as zeros, in the same way. options->size has to be given. */
+/*
+ * Makes an empty image, which reads as zeros, or as options->backing, in the same way. options->size has to be given
+ * unless that is. The child names its backing file as QEMU would: PLATTER_E_UNSUPPORTED where that cannot say what was
+ * opened, as of a snapshot.
+ */
 enum platter_result platter_create(const char *path, const struct platter_convert_options *options,
                                    struct platter_error *err);
 

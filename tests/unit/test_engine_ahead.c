@@ -31,6 +31,7 @@ static uint8_t byte_at(uint64_t offset)
 static void set_up(struct rig *rig, unsigned delay_ms)
 {
     const struct memory_fault slow = {.operations = MEMORY_READ, .delay_ms = delay_ms};
+    const struct platter_ahead_options options = {.chunk = 256 * KIB, .threads = 16};
 
     rig->below = memory_block_create(SIZE, 512, PLATTER_CAP_WRITE | PLATTER_CAP_DISCARD | PLATTER_CAP_MAP);
     assert_non_null(rig->below);
@@ -38,7 +39,7 @@ static void set_up(struct rig *rig, unsigned delay_ms)
         memory_block_data(rig->below)[i] = byte_at(i);
     if (delay_ms)
         memory_block_add_fault(rig->below, &slow);
-    assert_int_equal(platter_ahead_create(rig->below, &rig->ahead, NULL), PLATTER_OK);
+    assert_int_equal(platter_ahead_create(rig->below, &options, &rig->ahead, NULL), PLATTER_OK);
 }
 
 static void tear_down(struct rig *rig)
@@ -157,6 +158,40 @@ static void writes_are_seen(void **state)
     tear_down(&rig);
 }
 
+static void decoders_get_an_own_size_and_number(void **state)
+{
+    static const uint32_t units[] = {512, 64 * KIB, 256 * KIB, 768 * KIB, 2 * MIB};
+    struct platter_block *above;
+    struct rig rig;
+
+    (void)state;
+    set_up(&rig, 0);
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        uint64_t before = memory_block_counts(rig.below).reads, reads;
+        uint8_t *data = malloc(64 * KIB);
+
+        assert_non_null(data);
+        assert_int_equal(platter_ahead_of_decoder(rig.below, units[i], &above, NULL), PLATTER_OK);
+        assert_true(platter_os_cpu_count() == 1 ? above == rig.below : above != rig.below);
+        for (uint64_t at = 0; at < SIZE; at += 64 * KIB) {
+            size_t length = SIZE - at < 64 * KIB ? (size_t)(SIZE - at) : 64 * KIB;
+
+            assert_int_equal(platter_block_read(above, data, length, at, NULL), PLATTER_OK);
+            assert_memory_equal(data, memory_block_data(rig.below) + at, length);
+        }
+        platter_block_unref(above);
+        reads = memory_block_counts(rig.below).reads - before;
+        if (platter_os_cpu_count() > 1)
+            assert_true(reads <= SIZE / (units[i] < 256 * KIB ? 256 * KIB : units[i]) + 6);
+        free(data);
+    }
+    /* Units that cannot be kept by the dozen are left alone. */
+    assert_int_equal(platter_ahead_of_decoder(rig.below, 4 * MIB, &above, NULL), PLATTER_OK);
+    assert_ptr_equal(above, rig.below);
+    platter_block_unref(above);
+    tear_down(&rig);
+}
+
 static void read_all(void *context)
 {
     for (unsigned i = 0; i < 3; i++)
@@ -197,6 +232,7 @@ int main(void)
         cmocka_unit_test(random_reads_are_left_alone),
         cmocka_unit_test(a_failure_is_of_its_range),
         cmocka_unit_test(writes_are_seen),
+        cmocka_unit_test(decoders_get_an_own_size_and_number),
         cmocka_unit_test(many_threads),
         cmocka_unit_test(closing_while_reading_ahead),
     };
