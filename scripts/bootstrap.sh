@@ -10,7 +10,8 @@ images="ntfs-3g dosfstools mtools qemu-utils gdisk fdisk"
 wine="wine64 wine"
 # Signing, the cabinet for Microsoft, and what the tests read all that with.
 release="zip unzip osslsigncode openssl gcab nsis mandoc"
-readers="python3-asn1crypto python3-pefile python3-jsonschema python3-yaml cabextract libxml2-utils"
+readers="python3-asn1crypto python3-pefile python3-jsonschema python3-yaml cabextract libxml2-utils
+    softhsm2 libengine-pkcs11-openssl"
 
 packages=
 for purpose in "$@"; do

@@ -93,6 +93,23 @@ check "PKCS #12 does as well" sh -c '
     openssl pkcs12 -export -inkey "$SIGN_KEY" -in "$SIGN_CERT" -passout pass:secret -out "$1/both.p12" && printf secret >"$1/pass" &&
     cp "$1/win64/plain.sys" "$1/p12.sys" && SIGN_PKCS12="$1/both.p12" SIGN_PASS_FILE="$1/pass" setup/sign.sh "$1/p12.sys" &&
     cmp "$1/p12.sys" "$1/win64/platter.sys"' - "$work"
+# An HSM in software, as PKCS #11 has it; the token's password comes from a file.
+module=/usr/lib/softhsm/libsofthsm2.so engine=$(find /usr/lib -name pkcs11.so -path '*engines-3*' 2>/dev/null | head -n 1)
+if command -v softhsm2-util >/dev/null && [ -e "$module" ] && [ -n "$engine" ]; then
+    export SOFTHSM2_CONF=$work/hsm.conf
+    mkdir "$work/tokens"
+    printf 'directories.tokendir = %s\nobjectstore.backend = file\n' "$work/tokens" >"$SOFTHSM2_CONF"
+    check "a token holds the key" sh -c '
+        softhsm2-util --init-token --free --label t --pin secret --so-pin secret &&
+        openssl pkcs8 -topk8 -nocrypt -in "$SIGN_KEY" -out "$1/key8" &&
+        softhsm2-util --import "$1/key8" --token t --label sign --id 01 --pin secret' - "$work"
+    cp "$work/win64/plain.sys" "$work/token.sys"
+    check "a token signs" env SIGN_PKCS11_MODULE="$module" SIGN_PKCS11_ENGINE="$engine" SIGN_PASS_FILE="$work/pass" \
+        SIGN_KEY='pkcs11:token=t;object=sign' setup/sign.sh "$work/token.sys"
+    check "as the key in a file does" cmp "$work/token.sys" "$work/win64/platter.sys"
+else
+    skip "a token signs" "softhsm2 or libengine-pkcs11-openssl is not installed"
+fi
 mkdir "$work/lone"
 cp "$work/win64/platter.inf" "$work/lone/"
 refuses "a package without its driver" 1 "No such file.*platter.sys" setup/catalog.py --out "$work/lone/x.cat" "$work/lone/platter.inf"
