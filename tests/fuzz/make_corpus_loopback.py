@@ -29,8 +29,8 @@ seeds = {
     "damaged": fetch + transact([(FIRST, 2, 0, 0, 0)]),
     "count-lies": fetch + transact([good], count=0xffffffff) + transact([good], count=2),
     "small-batch": transact([], out=10) + transact([], fetch=65),
-    "hello-again": call(HELLO, 1, struct.pack("<IIII", 0x52544c50, 1, 0, 0)) + fetch
-                   + call(HELLO, 1, struct.pack("<IIII", 0x52544c50, 2, 0, 0)) + fetch,
+    "hello-again": call(HELLO, 1, struct.pack("<IIII", 0x52544c50, 2, 0, 0)) + fetch
+                   + call(HELLO, 1, struct.pack("<IIII", 0x52544c50, 1, 0, 0)) + fetch,
     "list": call(LIST, 20, struct.pack("<Q", 0)) + call(LIST, 1, struct.pack("<Q", 1)),
     "create-remove": call(CREATE, 3, create) + call(REMOVE, 0, struct.pack("<QII", 2, 0, 0))
                      + call(REMOVE, 0, struct.pack("<QII", 1, 1, 0)) + fetch,
