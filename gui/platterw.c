@@ -81,7 +81,6 @@ static int mount(const wchar_t *image, bool read_only)
     platter_command_line_add(&line, L"mount");
     if (read_only)
         platter_command_line_add(&line, L"--read-only");
-    platter_command_line_add(&line, L"--");
     platter_command_line_add(&line, image);
     run(&line, &result);
     status = (int)result.status;

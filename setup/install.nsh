@@ -105,7 +105,7 @@ Function Install
   SetOutPath "$INSTDIR\~setup\new"
   !include "${STAGE}/payload.nsh"
   WriteUninstaller "$INSTDIR\~setup\new\uninstall.exe"
-  SetOutPath $PLUGINSDIR ; so that no process stands in a folder that may have to go
+  SetOutPath $WINDIR ; no process may stand in a folder that is to go
   File "/oname=$PLUGINSDIR\files.txt" "${STAGE}/files.txt"
   Call ReadComponents
   StrCpy $0 'install "--components=$Components" "--files=$PLUGINSDIR\files.txt" $TestCert'

@@ -7,7 +7,6 @@ Var Message ; what it said of it
 !macro RUN un
 Function ${un}Unpack
   InitPluginsDir
-  SetOutPath $PLUGINSDIR
   File "/oname=$PLUGINSDIR\platter-steps.exe" "${STAGE}/tools/platter-steps.exe"
 FunctionEnd
 

@@ -14,7 +14,7 @@ Function un.onInit
 FunctionEnd
 
 Section Uninstall
-  SetOutPath $PLUGINSDIR
+  SetOutPath $WINDIR ; no process may stand in a folder that is to go
   Call un.AskAboutMounts
   again:
   StrCpy $0 "uninstall"

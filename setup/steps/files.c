@@ -7,6 +7,7 @@
 #include <windows.h>
 #include <aclapi.h>
 #include <sddl.h>
+#include <shlwapi.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,17 +44,25 @@ static enum steps_exit make_folders(struct steps *steps, const wchar_t *dir, con
     return STEPS_DONE;
 }
 
-/* The folders above `path` that are empty now, up to `dir`. */
-static void remove_folders(const wchar_t *dir, const wchar_t *path)
+/* The folders above `path` that are empty now, up to `dir`, each noted. */
+static enum steps_exit remove_folders(struct steps *steps, const wchar_t *dir, const wchar_t *path)
 {
     wchar_t folder[STEPS_PATH], *end;
 
     (void)_snwprintf(folder, STEPS_PATH, L"%ls", path);
     while ((end = wcsrchr(folder, L'\\')) != NULL && (size_t)(end - folder) > wcslen(dir)) {
+        enum steps_exit exit;
+
         *end = L'\0';
+        if (!PathIsDirectoryEmptyW(folder))
+            break;
+        exit = journal_note(steps, L"nodir", folder, NULL);
+        if (exit != STEPS_DONE)
+            return exit;
         if (!RemoveDirectoryW(folder))
             break;
     }
+    return STEPS_DONE;
 }
 
 enum steps_exit files_protect(struct steps *steps)
@@ -194,9 +203,7 @@ static enum steps_exit set_aside(struct steps *steps, const wchar_t *name, void 
     exit = move(steps, aside->dir, from, to);
     if (exit == STEPS_DONE && ++aside->count == 3)
         exit = steps_point(steps, L"exchange-half");
-    if (exit == STEPS_DONE)
-        remove_folders(aside->dir, from);
-    return exit;
+    return exit == STEPS_DONE ? remove_folders(steps, aside->dir, from) : exit;
 }
 
 /* A file of this name that no list names: of an installation whose list is lost, or somebody's own. Aside with it. */
@@ -268,8 +275,7 @@ static enum steps_exit remove_one(struct steps *steps, const wchar_t *name, void
         return STEPS_DONE;
     join(dir, name, path);
     remove_file(steps, path);
-    remove_folders(dir, path);
-    return STEPS_DONE;
+    return remove_folders(steps, dir, path);
 }
 
 enum steps_exit files_remove(struct steps *steps)

@@ -24,6 +24,8 @@ static bool move_back(const wchar_t *from, const wchar_t *to)
     for (unsigned i = 0; i < RETRIES; i++) {
         if (MoveFileExW(to, from, MOVEFILE_REPLACE_EXISTING | MOVEFILE_COPY_ALLOWED))
             return true;
+        if (GetLastError() != ERROR_SHARING_VIOLATION && GetLastError() != ERROR_ACCESS_DENIED)
+            break;
         Sleep(100);
     }
     return false;

@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The installer, from a machine without Platter to one without it again: install, mount, bring up to date with drives mounted
+# and in use, repair, refusals, uninstall. tests/wine/setup_steps.sh fails and kills it at each step.
+set -u
+. tests/wine/lib.sh
+need makensis mandoc
+wine_suite setup
+. tests/wine/setup_lib.sh
+image=$work/disk.img
+tests/images/make-disk.py "$image" ntfs:8 bytes:4 || { not_ok "a disk image is made"; finish; }
+check "two setups are made" make_setups
+not() { ! "$@"; }
+
+# ---- Refusals, on a machine without it ----
+check "an option that there is not" setup_warm_up
+refuses "is named" 9 "no option|make no sense|exit status" setup "$older" /WAIT=soon
+refuses "a folder that cannot be" 9 "fixed local drive" setup "$older" '/D=\\server\share\Platter'
+wine_run 30 reg add 'HKLM\System\CurrentControlSet\Control\SecureBoot\State' /v UEFISecureBootEnabled /t REG_DWORD /d 1 /f >/dev/null 2>&1
+refuses "Secure Boot and a driver signed for tests" 6 "Secure Boot" setup "$older"
+wine_run 30 reg delete 'HKLM\System\CurrentControlSet\Control\SecureBoot' /f >/dev/null 2>&1
+wine_run 30 reg add 'HKLM\System\CurrentControlSet\Control' /v SystemStartOptions /d ' NOEXECUTE=OPTIN' /f >/dev/null 2>&1
+refuses "Windows without test signing" 6 "testsigning" setup "$older"
+wine_run 30 reg add 'HKLM\System\CurrentControlSet\Control' /v SystemStartOptions /d ' TESTSIGNING  NOEXECUTE=OPTIN' /f >/dev/null 2>&1
+# A type that has a program already.
+wine_run 30 reg add 'HKLM\Software\Classes\.vhd' /ve /d Windows.VhdFile /f >/dev/null 2>&1
+wine_run 60 "$programs/wt_unelevated.exe" "$older" /S >/dev/null 2>&1
+check "not elevated" [ $? = 4 ]
+check "nothing is there yet" [ ! -e "$folder" ]
+check "a snapshot" snapshot before
+
+# ---- Installing ----
+check "install" setup "$older"
+check "the programs are there" [ -s "$folder/platter.exe" -a -s "$folder/platterw.exe" -a -s "$folder/driver/platter.sys" ]
+check "the driver runs" installed driver status
+check "the entry in the list of programs" [ "$(registry 'HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall\Platter' DisplayVersion)" = $older_version ]
+check "with its size" [ $(($(registry 'HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall\Platter' EstimatedSize))) -gt 1000 ]
+check "PATH" grep -qF ';C:\Program Files\Platter' <<<"$(registry 'HKLM\System\CurrentControlSet\Control\Session Manager\Environment' Path)"
+check "'Mount with Platter' on disk images" [ "$(registry 'HKCR\SystemFileAssociations\.vhd\shell\Platter.Mount' MUIVerb)" = "Mount with Platter" ]
+check "'Eject with Platter' on drives" has_key 'HKCR\Drive\shell\Platter.Eject\command'
+default_of() { wine_run 30 reg query "HKLM\\Software\\Classes\\.$1" /ve | tr -d '\r' | sed -n 's/^ .*REG_SZ *//p'; }
+check "a type that had a program keeps it" [ "$(default_of vhd)" = Windows.VhdFile ]
+check "a type that nobody had is Platter's" [ "$(default_of qcow2)" = Platter.qcow2 ]
+check "nothing is left of unpacking" [ ! -e "$folder/~setup" ]
+
+# ---- What Explorer runs ----
+explorer() { wine_run 60 'C:\Program Files\Platter\platterw.exe' --tell 'C:\told' "$@" >/dev/null 2>&1; }
+told() { tr -d '\r' <"$wine_prefix/drive_c/told"; rm -f "$wine_prefix/drive_c/told"; }
+check "platterw mounts" explorer mount "$(wine_path "$image")"
+letter=$(told | head -c 1)
+part "$image" 1
+check "and the drive reads" drive_reads "$letter" "$image" "$offset" "$length"
+program wt_eject_state "$letter"
+check "platterw ejects, with what Explorer makes of a drive's name" explorer eject "$letter:\""
+check "and the drive is gone" drive_gone "$letter"
+check "platterw mounts read-only" explorer mount --read-only "$(wine_path "$image")"
+check "which the list tells" grep -q True <<<"$(installed list --json >/dev/null; in_json 'j["volumes"][0]["read_only"]')"
+letter=$(told | head -c 1)
+check "and ejects" explorer eject "$letter:"
+explorer mount "$(wine_path "$work/nothing.vhd")"
+check "platterw tells what went wrong" grep -q "nothing.vhd" <<<"$(told)"
+
+# ---- Bringing up to date ----
+check "mount" installed mount "$(wine_path "$image")" --partition 1 --letter P
+wine_run 100 "$programs/wt_hold.exe" P "$(wine_path "$work/held")" >"$work/hold" 2>&1 &
+holder=$!
+check "a program opens the drive" wait_for 15 [ -e "$work/held" ]
+check "a snapshot of the older version" snapshot installed
+refuses "a drive in use stops the newer version" 5 "wt_hold|in use" setup "$newer" /WAIT=1
+check "which leaves everything as it was" same installed
+check "and the drive mounted" drive_reads P "$image" "$offset" "$length"
+rm -f "$work/held"
+wait "$holder"
+check "the newer version, with a drive mounted that nobody uses" setup "$newer"
+check "is there" [ "$(version)" = $newer_version ]
+check "the drive went" drive_gone P
+check "the driver runs" installed driver status
+check "there is one entry" [ "$(wine_run 30 reg query 'HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall' 2>/dev/null | grep -c -i platter)" = 1 ]
+check "nothing of the older is left" [ ! -e "$folder/~setup" ]
+refuses "the older version is refused now" 7 "newer" setup "$older"
+
+# ---- Repair ----
+cp "$folder/platter.exe" "$work/platter.exe"
+head -c 1000 "$work/platter.exe" >"$folder/platter.exe"
+rm -f "$folder/driver/platter.inf"
+check "repair" setup "$newer"
+check "brings back what was damaged" cmp "$folder/platter.exe" "$work/platter.exe"
+check "and what was missing" [ -s "$folder/driver/platter.inf" ]
+check "fewer components" setup "$newer" /COMPONENTS=service
+check "take them away" not grep -qF 'Platter' <<<"$(registry 'HKLM\System\CurrentControlSet\Control\Session Manager\Environment' Path)"
+check "the menus, too" not has_key 'HKCR\SystemFileAssociations\.vhd\shell\Platter.Mount'
+check "and are remembered" setup "$newer"
+check "as they were chosen" [ "$(registry 'HKLM\Software\Platter' Components)" = service ]
+
+# ---- Failing, once each ----
+check "a snapshot" snapshot reduced
+refuses "a failure at the end" 2 "FAILAT" setup "$newer" /FAILAT=entry /COMPONENTS=path,explorer,startmenu
+check "brings everything back" same reduced
+setup "$newer" /DIEAT=exchange-half >/dev/null
+check "killed in the middle, it tells so" [ $? = 10 ]
+check "the next run repairs that" setup "$newer" /COMPONENTS=service,path,explorer,startmenu
+check "and mounts work" installed mount "$(wine_path "$image")" --partition 1 --letter P
+
+# ---- Uninstalling ----
+echo mine >"$folder/my file.txt"
+check "uninstall, with a drive mounted" uninstall
+check "leaves what is not Platter's" [ "$(cat "$folder/my file.txt")" = mine ]
+rm -rf "$folder"
+check "nothing else is left" same before
+check "the driver's host did not crash" wine_log_faults "$wine_prefix/driver.log"
+finish

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# For the suites of the setup: `. tests/wine/setup_lib.sh` after lib.sh. Two setups are made of what has been built, whose
+# versions are all that is different: $older and $newer.
+folder="$wine_prefix/drive_c/Program Files/Platter"
+log="$wine_prefix/drive_c/windows/logs/Platter/setup.log"
+older_version=1.0 newer_version=2.0.1
+older="$work/platter-setup-$older_version.exe" newer="$work/platter-setup-$newer_version.exe"
+
+# make_setups: sets nothing up, only builds the two files.
+make_setups() {
+    PLATTER_PACKAGE="$win" PLATTER_QUICK=1 PLATTER_VERSION=$older_version setup/build.sh win64 "$work" &&
+        PLATTER_PACKAGE="$win" PLATTER_QUICK=1 PLATTER_VERSION=$newer_version setup/build.sh win64 "$work"
+}
+
+# setup FILE OPTIONS...: runs it silently; what it logged is the function's output too.
+setup() {
+    setup_file=$1
+    shift
+    rm -f "$log"
+    wine_run 150 "$setup_file" /S "$@" >"$work/setup.out" 2>&1
+    setup_status=$?
+    tr -d '\r' <"$log" 2>/dev/null
+    return $setup_status
+}
+
+# uninstall OPTIONS...: runs uninstall.exe where it lies, so that its exit status is known. NSIS wants its _? last and without
+# quotes, which a batch file can give it.
+uninstall() {
+    printf '@"C:\\Program Files\\Platter\\uninstall.exe" /S %s _?=C:\\Program Files\\Platter\r\n@exit %%ERRORLEVEL%%\r\n' \
+        "$*" >"$wine_prefix/drive_c/uninstall.cmd"
+    rm -f "$log"
+    wine_run 150 cmd /c 'C:\uninstall.cmd' >"$work/setup.out" 2>&1
+    uninstall_status=$?
+    rm -f "$wine_prefix/drive_c/uninstall.cmd"
+    tr -d '\r' <"$log" 2>/dev/null
+    return $uninstall_status
+}
+
+# installed ARGUMENTS...: the platter.exe that setup has installed.
+installed() {
+    installed_out=$(mktemp "$work/installed.XXXXXX")
+    wine_run 60 'C:\Program Files\Platter\platter.exe' "$@" >"$installed_out" 2>"$installed_out.err"
+    installed_status=$?
+    tr -d '\r' <"$installed_out" | tee "$work/out"
+    tr -d '\r' <"$installed_out.err" >&2
+    return $installed_status
+}
+
+# registry KEY NAME: the value, as text.
+registry() { wine_run 30 reg query "$1" /v "$2" 2>/dev/null | tr -d '\r' | sed -n 's/^ .*REG_[A-Z_]* *//p'; }
+has_key() { wine_run 30 reg query "$1" >/dev/null 2>&1; }
+version() { registry 'HKLM\Software\Platter' Version; }
+
+# snapshot NAME: files and registry as they are now.
+snapshot() {
+    wine_run 60 regedit /E "$(wine_path "$work/export.reg")" >/dev/null 2>&1 || return 1
+    tests/wine/snapshot.py take "$wine_prefix" "$work/export.reg" "$work/$1.snapshot" && rm -f "$work/export.reg"
+}
+
+# same BEFORE [EXCEPTIONS]: nothing is different now from that snapshot, but for what the exceptions name.
+same() {
+    snapshot now && tests/wine/snapshot.py compare "$work/$1.snapshot" "$work/now.snapshot" "${2:-tests/wine/setup_exceptions.txt}"
+}
+
+# Wine makes keys for its displays when the first window is made; that is to be before the first snapshot.
+setup_warm_up() { setup "$older" /WARM; [ $? = 9 ]; }
