@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a make target needs and that are not there yet, and says which.
-# usage: scripts/bootstrap.sh build|demo|test|lint|bench|fuzz|dist|guest ...
+# usage: scripts/bootstrap.sh build|demo|test|lint|bench|fuzz|dist|guest|pictures ...
 set -eu
 
 build="gcc libc6-dev cmake ninja-build python3 gcc-mingw-w64-x86-64 gcc-mingw-w64-i686 mingw-w64-x86-64-dev
@@ -25,6 +25,7 @@ for purpose in "$@"; do
     fuzz) packages="$packages $build clang libclang-rt-14-dev" ;;
     dist) packages="$packages $build $release" ;;
     guest) packages="$packages $build $images qemu-system-x86 genisoimage" ;;
+    pictures) packages="$packages $build $wine nsis mandoc xvfb xdotool imagemagick" ;;
     *) echo "bootstrap: unknown purpose '$purpose'" >&2; exit 2 ;;
     esac
 done
