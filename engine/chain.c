@@ -22,16 +22,22 @@ char *platter_chain_path(const char *child_path, const char *name)
     return path;
 }
 
+enum platter_result platter_chain_beside(const char *path, const char *what, struct platter_error *err)
+{
+    if (!platter_source_is_remote(path))
+        return PLATTER_OK;
+    return platter_error_set(err, PLATTER_E_UNSUPPORTED, path, PLATTER_NO_OFFSET,
+                             "needs %.200s: an image at a server may not need other files; serve the whole disk", what);
+}
+
 enum platter_result platter_chain_follow(const char *child_path, const char *name, char **path,
                                          struct platter_error *err)
 {
     const char *why = platter_reference_refused(child_path, name, platter_os_paths_name_servers());
+    enum platter_result result = platter_chain_beside(child_path, name, err);
 
-    /* A server shall not choose which of the user's own files are opened. */
-    if (platter_source_is_remote(child_path))
-        return platter_error_set(
-            err, PLATTER_E_UNSUPPORTED, child_path, PLATTER_NO_OFFSET,
-            "names \"%.200s\": an image at a server may not need other files; serve the whole disk", name);
+    if (result)
+        return result;
     if (why)
         return platter_error_set(err, PLATTER_E_ACCESS, child_path, PLATTER_NO_OFFSET,
                                  "names \"%.200s\", which %s: such names in images are not followed", name, why);

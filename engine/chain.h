@@ -23,6 +23,12 @@ struct platter_chain {
 enum platter_result platter_chain_open(const struct platter_open_request *request, const char *name, const char *format,
                                        struct platter_block **disk, struct platter_error *err);
 
+/*
+ * Whether files beside the image at `path` may be looked for; `what`: which, for the message. Not at a server, which shall
+ * not choose which of the user's own files are opened: PLATTER_E_UNSUPPORTED.
+ */
+enum platter_result platter_chain_beside(const char *path, const char *what, struct platter_error *err);
+
 /* `name` as a path that can be opened from here; NULL: no memory. To be freed. */
 char *platter_chain_path(const char *child_path, const char *name);
 /* The same for a name that stands in the image: PLATTER_E_ACCESS for one that reference.h says is not to be followed. */

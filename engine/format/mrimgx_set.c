@@ -55,7 +55,7 @@ static enum platter_result may_look(const struct platter_open_request *request, 
     if (request->chain && request->chain->depth >= PLATTER_CHAIN_MAX)
         return platter_error_set(err, PLATTER_E_FORMAT, request->path, PLATTER_NO_OFFSET,
                                  "needs other files of its set, of which none may be opened here");
-    return PLATTER_OK;
+    return platter_chain_beside(request->path, "other files of its backup set", err);
 }
 
 static bool equal_extension(const char *a, const char *b)

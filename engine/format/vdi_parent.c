@@ -117,6 +117,8 @@ enum platter_result platter_vdi_parent_open(struct vdi *v, const struct platter_
     if (request->chain && request->chain->depth + 1 >= PLATTER_CHAIN_MAX)
         return platter_error_set(err, PLATTER_E_FORMAT, request->path, PLATTER_NO_OFFSET,
                                  "stands on more than %u images, one on the other", PLATTER_CHAIN_MAX - 1);
+    if ((result = platter_chain_beside(request->path, "its parent", err)))
+        return result;
     look_through(&search, "");
     look_through(&search, "../");
     if (search.no_memory)

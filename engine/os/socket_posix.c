@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "socket.h"
+#include "socket_address.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "system.h"
@@ -22,61 +17,21 @@
 #define SEND_FLAGS 0
 #endif
 
-struct platter_addresses {
-    struct addrinfo *list; /* NULL: `local` */
-    struct sockaddr_un local;
-};
-
 struct platter_socket {
     int fd;
 };
 
-enum platter_result platter_addresses_resolve(const char *host, uint16_t port, const char *name,
-                                              struct platter_addresses **addresses, struct platter_error *err)
+enum platter_result platter_sockets_use(const char *name, struct platter_error *err)
 {
-    const struct addrinfo wanted = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    struct platter_addresses *made = calloc(1, sizeof(*made));
-    char service[8];
-    int code;
-
-    if (!made)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, name, PLATTER_NO_OFFSET, "out of memory");
-    (void)snprintf(service, sizeof(service), "%u", port);
-    code = getaddrinfo(host, service, &wanted, &made->list);
-    if (code == 0) {
-        *addresses = made;
-        return PLATTER_OK;
-    }
-    free(made);
-    return platter_error_set(err, code == EAI_NONAME ? PLATTER_E_NOT_FOUND : PLATTER_E_IO, name, PLATTER_NO_OFFSET,
-                             "the address of \"%.200s\" cannot be found: %s", host, gai_strerror(code));
-}
-
-enum platter_result platter_addresses_unix(const char *path, const char *name, struct platter_addresses **addresses,
-                                           struct platter_error *err)
-{
-    struct platter_addresses *made;
-
-    if (strlen(path) >= sizeof(made->local.sun_path))
-        return platter_error_set(err, PLATTER_E_USAGE, name, PLATTER_NO_OFFSET,
-                                 "a socket's path has at most %zu bytes; give a shorter one, perhaps a relative one",
-                                 sizeof(made->local.sun_path) - 1);
-    made = calloc(1, sizeof(*made));
-    if (!made)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, name, PLATTER_NO_OFFSET, "out of memory");
-    made->local.sun_family = AF_UNIX;
-    memcpy(made->local.sun_path, path, strlen(path) + 1);
-    *addresses = made;
+    (void)name;
+    (void)err;
     return PLATTER_OK;
 }
 
-void platter_addresses_free(struct platter_addresses *addresses)
+enum platter_result platter_sockets_unresolved(int code, const char *host, const char *name, struct platter_error *err)
 {
-    if (!addresses)
-        return;
-    if (addresses->list)
-        freeaddrinfo(addresses->list);
-    free(addresses);
+    return platter_error_set(err, code == EAI_NONAME ? PLATTER_E_NOT_FOUND : PLATTER_E_IO, name, PLATTER_NO_OFFSET,
+                             "the address of \"%.200s\" cannot be found: %s", host, gai_strerror(code));
 }
 
 /* 0 when one of `events` has come, ETIMEDOUT when the deadline has. */

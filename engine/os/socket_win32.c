@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Winsock 2. Waiting is done with select(): WSAPoll of Windows before 10 never tells that a connection has failed. */
-#include <winsock2.h>
-#include <ws2tcpip.h>
+#include "socket_address.h"
 
-#include <afunix.h>
-
-#include "socket.h"
-
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "system.h"
 #include "thread.h"
@@ -17,11 +10,6 @@
 /* How long a cut may go unnoticed where shutdown() alone does not wake select(). */
 #define SLICE_MS 500u
 #define MOST_AT_ONCE (1u << 20) /* recv and send count with an int */
-
-struct platter_addresses {
-    struct addrinfo *list; /* NULL: `local` */
-    struct sockaddr_un local;
-};
 
 struct platter_socket {
     SOCKET handle;
@@ -37,7 +25,7 @@ static void startup(void)
     startup_code = WSAStartup(MAKEWORD(2, 2), &data);
 }
 
-static enum platter_result use_winsock(const char *name, struct platter_error *err)
+enum platter_result platter_sockets_use(const char *name, struct platter_error *err)
 {
     static struct platter_once once = PLATTER_ONCE_INIT;
 
@@ -65,58 +53,10 @@ static enum platter_result result_of(int code)
     }
 }
 
-enum platter_result platter_addresses_resolve(const char *host, uint16_t port, const char *name,
-                                              struct platter_addresses **addresses, struct platter_error *err)
+enum platter_result platter_sockets_unresolved(int code, const char *host, const char *name, struct platter_error *err)
 {
-    const struct addrinfo wanted = {.ai_socktype = SOCK_STREAM};
-    struct platter_addresses *made;
-    enum platter_result result = use_winsock(name, err);
-    char service[8];
-    int code;
-
-    if (result)
-        return result;
-    made = calloc(1, sizeof(*made));
-    if (!made)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, name, PLATTER_NO_OFFSET, "out of memory");
-    (void)snprintf(service, sizeof(service), "%u", port);
-    code = getaddrinfo(host, service, &wanted, &made->list);
-    if (code == 0) {
-        *addresses = made;
-        return PLATTER_OK;
-    }
-    free(made);
     return platter_error_set_os(err, result_of(code), name, PLATTER_NO_OFFSET, code,
                                 "the address of \"%.200s\" cannot be found", host);
-}
-
-enum platter_result platter_addresses_unix(const char *path, const char *name, struct platter_addresses **addresses,
-                                           struct platter_error *err)
-{
-    struct platter_addresses *made;
-    enum platter_result result = use_winsock(name, err);
-
-    if (result)
-        return result;
-    if (strlen(path) >= sizeof(made->local.sun_path))
-        return platter_error_set(err, PLATTER_E_USAGE, name, PLATTER_NO_OFFSET, "a socket's path has at most %zu bytes",
-                                 sizeof(made->local.sun_path) - 1);
-    made = calloc(1, sizeof(*made));
-    if (!made)
-        return platter_error_set(err, PLATTER_E_NO_MEMORY, name, PLATTER_NO_OFFSET, "out of memory");
-    made->local.sun_family = AF_UNIX;
-    memcpy(made->local.sun_path, path, strlen(path) + 1);
-    *addresses = made;
-    return PLATTER_OK;
-}
-
-void platter_addresses_free(struct platter_addresses *addresses)
-{
-    if (!addresses)
-        return;
-    if (addresses->list)
-        freeaddrinfo(addresses->list);
-    free(addresses);
 }
 
 /* 0 when it can be read or written, or has failed; WSAETIMEDOUT when the deadline has come, WSAECONNABORTED after a cut. */

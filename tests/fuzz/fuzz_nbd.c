@@ -10,62 +10,12 @@
 
 #include <memory_block.h>
 
+#include "nbd_script.h"
 #include "nbd_session.h"
 
 #define DISK_SIZE (2u << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct script {
-    struct nbd_stream stream;
-    const uint8_t *parts[2];
-    size_t left[2];
-    size_t at_a_time;
-};
-
-static size_t script_receive(struct nbd_stream *stream, void *buffer, size_t length)
-{
-    struct script *script = (struct script *)stream;
-    size_t part = script->left[0] ? 0 : 1;
-
-    if (length > script->at_a_time)
-        length = script->at_a_time;
-    if (length > script->left[part])
-        length = script->left[part];
-    if (length > 0)
-        memcpy(buffer, script->parts[part], length);
-    script->parts[part] += length;
-    script->left[part] -= length;
-    return length;
-}
-
-/* Touches every byte, so that the sanitizer sees what would have left the machine. */
-static bool script_send(struct nbd_stream *stream, const void *data, size_t length)
-{
-    static uint8_t wire[4096];
-    const uint8_t *bytes = (const uint8_t *)data;
-
-    (void)stream;
-    for (size_t at = 0; at < length; at += sizeof(wire))
-        memcpy(wire, bytes + at, length - at < sizeof(wire) ? length - at : sizeof(wire));
-    return true;
-}
-
-static void script_deadline(struct nbd_stream *stream, uint32_t ms)
-{
-    (void)stream;
-    (void)ms;
-}
-
-static void script_cut(struct nbd_stream *stream)
-{
-    struct script *script = (struct script *)stream;
-
-    script->left[0] = script->left[1] = 0;
-}
-
-static const struct nbd_stream_ops script_ops = {
-    .receive = script_receive, .send = script_send, .deadline = script_deadline, .cut = script_cut};
 
 static uint8_t *put_option(uint8_t *at, uint32_t number, const void *data, uint32_t length)
 {
@@ -90,7 +40,7 @@ static size_t make_negotiation(uint8_t *buffer, bool structured)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct script script; /* its receive buffer is large for a stack */
+    static struct nbd_script script;
     struct nbd_export export = {.size = DISK_SIZE, .name = "name", .description = "text", .preferred_block = 4096};
     struct nbd_session session;
     uint8_t negotiation[256];
@@ -99,12 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     first = data[0];
-    nbd_stream_init(&script.stream, &script_ops);
+    nbd_script_init(&script, first, data + 1, size - 1);
     script.parts[0] = negotiation;
     script.left[0] = first & 2 ? make_negotiation(negotiation, first & 4) : 0;
-    script.parts[1] = data + 1;
-    script.left[1] = size - 1;
-    script.at_a_time = (size_t)1 << (first >> 4);
     export.block =
         memory_block_create_sparse(DISK_SIZE, 512, PLATTER_CAP_WRITE | PLATTER_CAP_DISCARD | PLATTER_CAP_MAP);
     if (!export.block)

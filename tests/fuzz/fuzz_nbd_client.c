@@ -10,52 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nbd_script.h"
 #include "source/nbd_client.h"
 
 #define DISK_SIZE (2u << 20)
 #define MOST_CALLS 64u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct script {
-    struct nbd_stream stream;
-    const uint8_t *at;
-    size_t left, at_a_time;
-};
-
-static size_t script_receive(struct nbd_stream *stream, void *buffer, size_t length)
-{
-    struct script *script = (struct script *)stream;
-
-    if (length > script->at_a_time)
-        length = script->at_a_time;
-    if (length > script->left)
-        length = script->left;
-    if (length > 0)
-        memcpy(buffer, script->at, length);
-    script->at += length;
-    script->left -= length;
-    return length;
-}
-
-static bool script_send(struct nbd_stream *stream, const void *data, size_t length)
-{
-    static uint8_t wire[4096];
-    const uint8_t *bytes = (const uint8_t *)data;
-
-    (void)stream;
-    /* Touches every byte, so that the sanitizer sees what would have left the machine. */
-    for (size_t at = 0; at < length; at += sizeof(wire))
-        memcpy(wire, bytes + at, length - at < sizeof(wire) ? length - at : sizeof(wire));
-    return true;
-}
-
-static void script_cut(struct nbd_stream *stream)
-{
-    ((struct script *)stream)->left = 0;
-}
-
-static const struct nbd_stream_ops script_ops = {.receive = script_receive, .send = script_send, .cut = script_cut};
 
 static void check_runs(const struct platter_nbd_call *call)
 {
@@ -99,7 +60,7 @@ static void use(struct platter_nbd_conn *conn)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct script script; /* its receive buffer is large for a stack */
+    static struct nbd_script script;
     struct platter_nbd_line line = {.receive = {.until = UINT64_MAX}, .send = {.until = UINT64_MAX}};
     struct platter_nbd_export export = {.size = DISK_SIZE, .minimum = 16, .maximum = 1u << 20};
     struct platter_nbd_conn conn;
@@ -107,10 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    nbd_stream_init(&script.stream, &script_ops);
-    script.at = data + 1;
-    script.left = size - 1;
-    script.at_a_time = (size_t)1 << (data[0] >> 4);
+    nbd_script_init(&script, data[0], data + 1, size - 1);
     if (data[0] & 1) {
         export.structured = export.allocation = data[0] & 2;
         export.allocation_id = 5;

@@ -18,6 +18,32 @@ with open(sys.argv[1], "wb") as disk:
 PYTHON
 }
 
+# make_children: of base.raw, child.raw with changes, whole blocks emptied and a part all new, and grandchild.raw of that.
+make_children() {
+    python3 - <<'PYTHON'
+import random
+random.seed(2)
+disk = bytearray(open("base.raw", "rb").read())
+for at in (300000, 1100000, 9000000):
+    disk[at:at + 5120] = random.randbytes(5120)
+disk[4 << 20:6 << 20] = bytes(2 << 20)
+disk[7 << 20:8 << 20] = random.randbytes(1 << 20)
+open("child.raw", "wb").write(disk)
+disk[5 << 20:6 << 20] = random.randbytes(1 << 20)
+disk[0:1 << 20] = bytes(1 << 20)
+open("grandchild.raw", "wb").write(disk)
+PYTHON
+}
+
+# opens_small NAME IMAGE: within 2 s and 64 MiB, however large its disk is.
+opens_small() {
+    check "$1 opens at once, in little memory" python3 -c '
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, timeout=2)
+used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+sys.exit(f"{used} KiB" if used > 65536 else 0)' "$root/build/host/platter" info "$2"
+}
+
 # The long suites read more (PLATTER_READS=100000) and cut at every change of the file (PLATTER_CUTS=every).
 
 # reads_like NAME IMAGE RAW [COUNT]: converted whole, and at random, IMAGE holds what RAW holds.

@@ -5,27 +5,11 @@
 need nbdcopy nbdinfo qemu-io qemu-img python3
 platter=${PLATTER:-$root/build/host/platter}
 cd "$work" || exit 1
-servers=
-at_exit 'kill $servers 2>/dev/null; wait'
+. "$root/tests/interop/nbd_lib.sh"
 
-# start NAME ARGUMENT...: serves on the socket ./NAME and waits until it does. $uri and $server tell of the last one.
+# start NAME ARGUMENT...: serves on the socket ./NAME and waits until it does.
 start() {
-    start_name=$1
-    shift
-    "$platter" serve "$@" --socket "$start_name" >"$start_name.out" 2>"$start_name.err" &
-    server=$!
-    servers="$servers $server"
-    uri="nbd+unix:///?socket=$work/$start_name"
-    wait_for test -S "$start_name" || { cat "$start_name.err"; return 1; }
-    wait_for test -s "$start_name.out"
-}
-# wait_for COMMAND...: until it succeeds, ten seconds at most
-wait_for() {
-    for _ in $(seq 200); do
-        "$@" 2>/dev/null && return 0
-        sleep 0.05
-    done
-    return 1
+    started "$1" "$platter" serve "${@:2}" --socket "$1" && wait_for test -s "$1.out"
 }
 gone() { ! kill -0 "$1"; }
 # stop: ends the last server; its exit status
@@ -34,16 +18,7 @@ stop() {
     wait "$server"
 }
 
-# 24 MiB of data and holes of odd lengths, random and reproducible.
-python3 - <<'PY'
-import random
-source = random.Random(2)
-with open("disk.raw", "wb") as disk:
-    disk.truncate(24 << 20)
-    for start, length in ((0, 3 << 20), (5 << 20, 4096), ((6 << 20) + 65536, 1 << 20), (20 << 20, (4 << 20) - 512)):
-        disk.seek(start)
-        disk.write(source.randbytes(length))
-PY
+make_disk
 # The length is that of the raw disk, not rounded to a disk geometry.
 qemu-img convert -f raw -O vpc -o subformat=fixed,force_size=on disk.raw disk.vhd || exit 1
 

@@ -7,26 +7,10 @@ platter=${PLATTER:-$root/build/host/platter}
 tool=${IMAGE_TOOL:-$root/build/host/image_tool}
 engine=${ENGINE_TOOL:-$root/build/asan/engine_tool}
 cd "$work" || exit 1
-servers=
-at_exit 'kill $servers 2>/dev/null; wait 2>/dev/null'
+. "$root/tests/interop/nbd_lib.sh"
+. "$root/tests/interop/formats_lib.sh"
 
-# start NAME COMMAND...: a server that makes the socket ./NAME; $uri and $server tell of the last one.
-start() {
-    start_name=$1
-    shift
-    rm -f "$start_name"
-    "$@" >"$start_name.out" 2>&1 &
-    server=$!
-    servers="$servers $server"
-    uri="nbd+unix:///?socket=$work/$start_name"
-    for _ in $(seq 200); do
-        [ -S "$start_name" ] && return 0
-        sleep 0.05
-    done
-    sed 's/^/# /' "$start_name.out"
-    return 1
-}
-kit() { start "$1" nbdkit -f -U "$work/$1" "${@:2}"; }
+kit() { started "$1" nbdkit -f -U "$work/$1" "${@:2}"; }
 stop() { kill -TERM "$server" 2>/dev/null; wait "$server" 2>/dev/null; }
 crash() { kill -KILL "$server" 2>/dev/null; wait "$server" 2>/dev/null; }
 # copies NAME URI: converted whole, and at random, it holds what disk.raw holds
@@ -43,16 +27,7 @@ writes() {
     check "$1: they are in the file" cmp "$3" shadow.raw
 }
 
-# 24 MiB of data and holes of odd lengths, random and reproducible.
-python3 - <<'PY'
-import random
-source = random.Random(2)
-with open("disk.raw", "wb") as disk:
-    disk.truncate(24 << 20)
-    for start, length in ((0, 3 << 20), (5 << 20, 4096), ((6 << 20) + 65536, 1 << 20), (20 << 20, (4 << 20) - 512)):
-        disk.seek(start)
-        disk.write(source.randbytes(length))
-PY
+make_disk
 
 # ---- Reading
 
@@ -82,10 +57,10 @@ done
 kit single --filter=multi-conn file "$work/disk.raw" multi-conn-mode=disable
 copies "a server of one connection" "$uri"
 stop
-start qemu qemu-nbd -r -t -e 8 -f raw -k "$work/qemu" "$work/disk.raw"
+started qemu qemu-nbd -r -t -e 8 -f raw -k "$work/qemu" "$work/disk.raw"
 copies "qemu-nbd" "$uri" 3000
 stop
-start qsd qemu-storage-daemon --blockdev file,filename="$work/disk.raw",node-name=disk,read-only=on \
+started qsd qemu-storage-daemon --blockdev file,filename="$work/disk.raw",node-name=disk,read-only=on \
     --nbd-server addr.type=unix,addr.path="$work/qsd",max-connections=8 \
     --export nbd,id=disk,node-name=disk,name=a%20disk/x,writable=off
 for _ in 1 2 3 4 5 6 7 8 9 10; do "$platter" info "nbd+unix:///a%2520disk/x?socket=$work/qsd" >/dev/null 2>&1 && break; sleep 0.1; done
@@ -102,6 +77,9 @@ many() {
 }
 kit late --filter=delay file "$work/disk.raw" rdelay=3ms
 check "many readers of a slow server" many
+stop
+kit big null 64T
+opens_small "64 TiB at a server" "$uri"
 stop
 kit errors --filter=error file "$work/disk.raw" error=EIO error-pread-rate=100%
 refuses "a server's error is told with its place" 9 'at byte [0-9]+: the server failed: input/output error' "$platter" convert --format raw "$uri" bad
@@ -126,6 +104,36 @@ for image in disk.qcow2 disk.vhdx; do
     refuses "and not written to" 12 'only read' "$engine" -w write "$uri" 0 words
     stop
 done
+for kind in vhd vhdx vdi vmdk; do "$platter" create "single.$kind" --from disk.raw >made || exit 1; done
+qemu-img convert -O vmdk -o subformat=streamOptimized disk.raw stream.vmdk || exit 1
+"$platter" create fixed.vhd --from disk.raw --subformat fixed >made || exit 1
+for image in single.vhd single.vhdx single.vdi single.vmdk stream.vmdk fixed.vhd; do
+    kit format file "$work/$image"
+    rm -f out
+    check "a $image in an export is found by its content" "$platter" convert --format raw "$uri" out
+    check "a $image in an export: the same bytes" cmp out disk.raw
+    stop
+done
+mkdir backups
+python3 "$root/tests/images/make-mrimgx.py" full backups >made && python3 "$root/tests/images/make-mrimgx.py" chain backups >chain || exit 1
+kit backup file "$work/backups/full.mrimgx"
+rm -f out
+check "a backup in an export is found by its content" "$platter" convert --format raw "$uri" out
+check "a backup in an export: the same bytes" cmp out backups/full.raw
+stop
+# Each of these needs another file: the chain's last backup, an extent, a parent found by its id.
+qemu-img convert -O vmdk -o subformat=monolithicFlat disk.raw flat.vmdk
+cp disk.raw changed.raw
+printf changed | dd of=changed.raw bs=1 seek=5000 conv=notrunc status=none
+python3 "$root/tests/images/make-vdi.py" child.vdi changed.raw parent=single.vdi base=disk.raw
+for kind in vhd vhdx; do
+    python3 "$root/tests/images/vhd_images.py" $kind child.$kind changed.raw parent=single.$kind base=disk.raw
+done
+for image in "backups/$(tail -1 chain | cut -d' ' -f1)" flat.vmdk child.vdi child.vhd child.vhdx; do
+    kit several file "$work/$image"
+    refuses "${image##*/} at a server may not need other files" 7 'may not need other files' "$platter" info "$uri"
+    stop
+done
 kit child file "$work/child.qcow2"
 refuses "an image at a server may name no files here" 7 'may not need other files' "$platter" info "$uri"
 stop
@@ -147,13 +155,13 @@ for options in "--filter=blocksize-policy file served.raw blocksize-minimum=512 
     stop
 done
 cp --sparse=always disk.raw served.raw
-start qrw qemu-nbd -t -e 8 -f raw --discard=unmap -k "$work/qrw" "$work/served.raw"
+started qrw qemu-nbd -t -e 8 -f raw --discard=unmap -k "$work/qrw" "$work/served.raw"
 writes "qemu-nbd" "$uri" served.raw
 stop
 
 # ---- Servers that come back, and servers that do not
 
-qemu_slow() { start slow nbdkit -f -U "$work/slow" --filter=delay file "$work/disk.raw" rdelay=150ms; }
+qemu_slow() { started slow nbdkit -f -U "$work/slow" --filter=delay file "$work/disk.raw" rdelay=150ms; }
 qemu_slow
 rm -f out
 timeout 100 "$platter" convert --format raw --threads 1 "$uri" out >again.out 2>&1 &

@@ -63,5 +63,10 @@ check "and so is one that is asked for as such" sh -c "'$platter' info --format 
 head -c 1M base.raw >other.001
 touch other.01 other.aaa other.1 other.0002 other.002x
 check "names of other lengths do not count" sh -c "'$platter' info other.001 | grep -q '^format: *raw'"
+truncate -s 15T large.raw
+opens_small "raw of 15 TiB" large.raw
+for part in 1 2 3 4 5 6 7 8; do truncate -s 8T huge.00$part; done
+opens_small "64 TiB in 8 parts" huge.001
+check "and reads at its end" "$root/build/host/engine_tool" read huge.001 70368744177152 512
 check "named from its own folder" sh -c "cd many && '$tool' read disk.001 ../base.raw 5 50"
 finish

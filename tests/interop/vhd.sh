@@ -164,4 +164,6 @@ printf '\1' | dd of=broken.vhd bs=1 seek=700 conv=notrunc status=none
 refuses "a header's wrong checksum" 6 "header's checksum" "$platter" info broken.vhd
 head -c 4000000 base.vhd >short.vhd
 refuses "a file cut short" 6 "short.vhd" "$platter" convert short.vhd out.raw
+qemu-img create -q -f vpc huge.vhd 2040G
+opens_small "2040 GiB" huge.vhd
 finish

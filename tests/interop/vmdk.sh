@@ -13,19 +13,7 @@ sound=sound_vmdk qemu_checks=yes
 
 make_base base.raw 12
 truncate -s 12M zero.raw
-# child.raw: base.raw with changes, a part emptied, a part all new.
-python3 - <<'PYTHON'
-import random
-random.seed(2)
-disk = bytearray(open("base.raw", "rb").read())
-for at in (300000, 1100000, 9000000):
-    disk[at:at + 5120] = random.randbytes(5120)
-disk[4 << 20:6 << 20] = bytes(2 << 20)
-disk[7 << 20:8 << 20] = random.randbytes(1 << 20)
-open("child.raw", "wb").write(disk)
-disk[5 << 20:6 << 20] = random.randbytes(1 << 20)
-open("grandchild.raw", "wb").write(disk)
-PYTHON
+make_children
 
 # ---- each kind that QEMU makes
 for kind in monolithicSparse twoGbMaxExtentSparse monolithicFlat twoGbMaxExtentFlat; do
@@ -203,7 +191,7 @@ fi
 
 rm -f huge.vmdk
 qemu-img create -q -f vmdk huge.vmdk 1536G
-check "1.5 TiB open at once" timeout 3 "$platter" info huge.vmdk
+opens_small "1.5 TiB" huge.vmdk
 truncate -s 1536G huge.raw
 check "1.5 TiB are written to" timeout 20 "$tool" write huge.vmdk huge.raw 3 60
 check "1.5 TiB read at random" timeout 20 "$tool" read huge.vmdk huge.raw 3 60
