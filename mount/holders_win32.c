@@ -264,7 +264,7 @@ static void ask_handles(const struct platter_volume_info *info, struct platter_h
         (void)snprintf(holders->unknown, sizeof(holders->unknown), "the system does not show its table of open files");
         goto done;
     }
-    memcpy(scan->device, info->device_name, sizeof(scan->device));
+    memcpy(scan->device, info->device_name, sizeof(info->device_name));
     scan->device[PLATTER_DEVICE_NAME_CHARS - 1] = L'\0';
     while (!all && platter_os_monotonic_ms() < until) {
         all = platter_bounded(look_on, &scan, sizeof(scan), STEP_MS, "a file's name", NULL) == PLATTER_OK;

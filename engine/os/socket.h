@@ -20,8 +20,9 @@ void platter_addresses_free(struct platter_addresses *addresses); /* NULL is fin
 
 /* Tries one address after the other. `deadline`: platter_os_monotonic_ms() after which it gives up. */
 enum platter_result platter_socket_connect(const struct platter_addresses *addresses, uint64_t deadline,
-                                           const char *name, struct platter_socket **socket, struct platter_error *err);
-void platter_socket_close(struct platter_socket *socket); /* NULL is fine */
+                                           const char *name, struct platter_socket **connected,
+                                           struct platter_error *err);
+void platter_socket_close(struct platter_socket *closed); /* NULL is fine */
 
 enum platter_socket_state {
     PLATTER_SOCKET_OK,
@@ -34,11 +35,11 @@ enum platter_socket_state {
  * One thread may receive while another sends. receive waits for something and takes at most `length` bytes; *got is not 0
  * when it succeeds. send sends all.
  */
-enum platter_socket_state platter_socket_receive(struct platter_socket *socket, void *buffer, size_t length,
+enum platter_socket_state platter_socket_receive(struct platter_socket *from, void *buffer, size_t length,
                                                  uint64_t deadline, size_t *got, int *os_error);
-enum platter_socket_state platter_socket_send(struct platter_socket *socket, const void *data, size_t length,
+enum platter_socket_state platter_socket_send(struct platter_socket *to, const void *data, size_t length,
                                               uint64_t deadline, int *os_error);
 /* Ends the connection under the hands of whoever is inside the two: they return soon. Idempotent. */
-void platter_socket_cut(struct platter_socket *socket);
+void platter_socket_cut(struct platter_socket *cut);
 
 #endif

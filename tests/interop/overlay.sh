@@ -273,12 +273,12 @@ check "it has at most lost room" [ $status = 0 -o $status = 3 ]
 
 # ---- Of a snapshot in the image
 qemu-img convert -O qcow2 disk.raw with.qcow2
-qemu-img snapshot -c then with.qcow2
+qemu-img snapshot -c 'then' with.qcow2
 qemu-io -f qcow2 -c "write -P 99 0 1M" with.qcow2 >/dev/null
-refuses "an overlay that is kept cannot stand on a snapshot" 7 "snapshot" "$platter" serve with.qcow2 --snapshot then \
+refuses "an overlay that is kept cannot stand on a snapshot" 7 "snapshot" "$platter" serve with.qcow2 --snapshot 'then' \
     --overlay=s.qcow2 --port 0
 check "and is not made" [ ! -e s.qcow2 ]
-check "a temporary one can" serve with.qcow2 --snapshot then --overlay
+check "a temporary one can" serve with.qcow2 --snapshot 'then' --overlay
 check "and shows it" qemu-img compare -q -f raw -F raw "$uri" disk.raw
 check "and is written to" qemu-io -f raw "$uri" -c "write -P 8 64k 64k" -c "read -P 8 64k 64k"
 stop

@@ -23,8 +23,9 @@ void SimVisibleFree(void *block);
     X(free)                                                                                                            \
     X(strlen)                                                                                                          \
     X(strcmp)                                                                                                          \
-    X(strncmp) X(strcasecmp) X(strncasecmp) X(strchr) X(strrchr) X(strcspn) X(strcpy) X(strtok_r) X(memcpy) X(memset)  \
-        X(memmove) X(memcmp) X(snprintf) X(vsnprintf)
+    X(strncmp)                                                                                                         \
+    X(strcasecmp) X(strncasecmp) X(strchr) X(strrchr) X(strcspn) X(strcpy) X(strtok_r) X(memcpy) X(memset) X(memmove)  \
+        X(memcmp) X(snprintf) X(vsnprintf)
 struct SimRaw {
 #define SIM_RAW_FIELD(name) __typeof__(&name) name##_;
     SIM_RAW_FUNCTIONS(SIM_RAW_FIELD)
