@@ -6,6 +6,7 @@
 #include "../mount/control_win32.h"
 #include "../mount/event_win32.h"
 #include "image.h"
+#include "persistent_win32.h"
 #include "../mount/mount_win32.h"
 #include "session_win32.h"
 #include "spawn_win32.h"
@@ -28,6 +29,10 @@ const struct cli_option cli_mount_options[] = {
     {"shared", NULL,
      "let every user write to a drive whose file system has no access lists (FAT, exFAT); otherwise it is yours alone"},
     CLI_OVERLAY_OPTION,
+    {"persistent", NULL,
+     "have the Platter service keep the drives: over log-offs, and after a restart of Windows from your next log-on "
+     "on"},
+    {"at-boot", NULL, "the same, and after a restart also before you log on; for administrators"},
     {"foreground", NULL, "serve the drives in this window, until Ctrl-C or until they are unmounted"},
     CLI_IMAGE_OPTIONS,
     {CLI_REPORT_OPTION, "N", NULL},
@@ -216,7 +221,7 @@ static enum platter_result serve_reported(struct platter_mount *mount, const cha
     SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
     reply->reported = true;
     mount->alive = still_wanted;
-    mount->alive_context = &reporter;
+    mount->alive_context = &reporter; /* cppcheck-suppress autoVariables ; the mount ends before this function does */
     result = platter_mount_start(mount, err);
     if (result != PLATTER_OK) {
         platter_event_mount_failed(mount, err);
@@ -261,6 +266,19 @@ static enum platter_result serve_here(struct platter_mount *mount, struct cli_re
 done:
     if (!reply->json)
         json_decref(report);
+    return result;
+}
+
+/* By the service, which lasts longer than this session. */
+static enum platter_result mount_elsewhere(const struct cli_arguments *arguments, const struct platter_mount *mount,
+                                           struct cli_reply *reply, struct platter_error *err)
+{
+    json_t *report = NULL;
+    enum platter_result result = cli_persistent_mount(arguments, mount, &report, err);
+
+    if (result == PLATTER_OK)
+        tell(mount->options->image, reply, report);
+    json_decref(report);
     return result;
 }
 
@@ -310,6 +328,10 @@ enum platter_result cli_mount(const struct cli_arguments *arguments, struct cli_
     /* Those who serve leave *asked to the end of the process: a handler's thread may still look at it. */
     if (number)
         return serve_reported(&asked->mount, number, reply, err);
+    if (cli_is_persistent(arguments)) {
+        result = mount_elsewhere(arguments, &asked->mount, reply, err);
+        goto done;
+    }
     if (cli_option_given(arguments, "foreground"))
         return serve_here(&asked->mount, reply, err);
     result = mount_behind(arguments, &asked->mount, reply, err);

@@ -2,6 +2,7 @@
 #include "../mount/choose.h"
 #include "commands.h"
 #include "console.h"
+#include "persistent_win32.h"
 #include "../mount/control_win32.h"
 #include "../mount/dismount_win32.h"
 #include "../mount/folder_win32.h"
@@ -85,6 +86,8 @@ static enum platter_result take_away(struct unmounting *unmounting, const struct
         result = wait_for_provider(unmounting, info, process, err);
     if (process)
         CloseHandle(process);
+    if (result == PLATTER_OK && (info->flags & PLATTER_VOLUME_HOSTED))
+        cli_persistent_unmounted(info->owner_process_id);
     return result;
 }
 

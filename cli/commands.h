@@ -18,6 +18,9 @@ cli_run_fn cli_info, cli_convert, cli_create, cli_verify, cli_serve, cli_overlay
 /* Windows. */
 extern const struct cli_option cli_mount_options[], cli_unmount_options[], cli_install_options[], cli_remove_options[],
     cli_names_options[];
+extern const struct cli_option cli_forget_options[];
+cli_run_fn cli_persist_list, cli_persist_forget;
+cli_run_fn cli_service_install, cli_service_remove_service, cli_service_start, cli_service_stop, cli_service_status;
 cli_run_fn cli_mount, cli_unmount, cli_list, cli_names, cli_driver_install, cli_driver_remove, cli_driver_status;
 
 /* Rows of the tables that are the same on both systems. */

@@ -45,4 +45,31 @@ const struct cli_command cli_commands[] = {
      "Shows whether the driver is installed and answers, its version and file, and how drives get their letters here. "
      "The exit status is 17 when it cannot be used.",
      no_options, "  platter driver status --json\n", cli_driver_status},
+    {"persist list", "", 0, 0, "show the mounts that the service keeps",
+     "Shows your persistent mounts, to an administrator those of all users: whether their drives are there, whether "
+     "they "
+     "come back, and why one is lost or waits.",
+     no_options, "  platter persist list\n  platter persist list --json\n", cli_persist_list},
+    {"persist forget", "ID|IMAGE|--all", 0, 1, "let persistent mounts not come back",
+     "Takes mounts out of what the service brings back. Drives that are there stay until they are unmounted; what is "
+     "lost or waits is gone from the list.",
+     cli_forget_options, "  platter persist forget disk.vhd\n  platter persist forget --all\n", cli_persist_forget},
+    {"service install", "", 0, 0, "install and start the Platter service",
+     "Makes the service platterd, which runs as SYSTEM from platterd.exe beside platter.exe and starts with Windows, "
+     "and "
+     "starts it; only administrators may. Doing it again brings an older one up to date.",
+     no_options, "  platter service install\n", cli_service_install},
+    {"service remove", "", 0, 0, "stop the Platter service and remove it",
+     "Takes its drives away and removes it; only administrators may. What it kept stays in the registry, and comes "
+     "back "
+     "when it is installed again.",
+     no_options, "  platter service remove\n", cli_service_remove_service},
+    {"service start", "", 0, 0, "start the Platter service", "Starts it, and with it the drives that it keeps.",
+     no_options, "  platter service start\n", cli_service_start},
+    {"service stop", "", 0, 0, "stop the Platter service",
+     "Takes its drives away in order and stops it. They come back when it starts.", no_options,
+     "  platter service stop\n", cli_service_stop},
+    {"service status", "", 0, 0, "tell whether the Platter service runs",
+     "Shows whether the service runs, its version, its process and how many mounts it keeps.", no_options,
+     "  platter service status --json\n", cli_service_status},
     {NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL}};

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "access.h"
+
+#include <string.h>
+
+#include "../engine/os/file.h"
+
+#define KNOWN_FLAGS                                                                                                    \
+    (PLATTER_OS_FILE_WRITE | PLATTER_OS_FILE_UNBUFFERED | PLATTER_OS_FILE_SHARE_WRITERS | PLATTER_OS_FILE_LOOK |       \
+     PLATTER_OS_FILE_FOLDER)
+
+/* ---- Paths, as Windows compares them, as far as ASCII goes ------------------------------------------------------------ */
+
+static bool is_letter(char c)
+{
+    return ((unsigned char)c | 0x20) >= 'a' && ((unsigned char)c | 0x20) <= 'z';
+}
+
+static char folded(char c)
+{
+    return c == '/' ? '\\' : c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+static bool same(const char *a, const char *b, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (folded(a[i]) != folded(b[i]))
+            return false;
+        if (!a[i])
+            return true;
+    }
+    return true;
+}
+
+static bool same_path(const char *a, const char *b)
+{
+    return strlen(a) == strlen(b) && same(a, b, strlen(a));
+}
+
+static bool is_share(const char *path)
+{
+    return folded(path[0]) == '\\' && folded(path[1]) == '\\';
+}
+
+/* Bytes of \\server\share\ with its last separator; 0: it has none. */
+static size_t share_length(const char *path)
+{
+    size_t separators = 0, i = 2;
+
+    for (; path[i] && separators < 2; i++)
+        separators += folded(path[i]) == '\\';
+    return separators == 2 && path[2] != '\\' ? i : 0;
+}
+
+/* Up to and with the last separator. */
+static size_t folder_length(const char *path)
+{
+    size_t length = strlen(path);
+
+    while (length && folded(path[length - 1]) != '\\')
+        length--;
+    return length;
+}
+
+static bool has_dots(const char *path)
+{
+    for (const char *at = path; *at; at++) {
+        if (folded(*at) == '\\' && at[1] == '.' && (!at[2] || folded(at[2]) == '\\'))
+            return true;
+        if (folded(*at) == '\\' && at[1] == '.' && at[2] == '.' && (!at[3] || folded(at[3]) == '\\'))
+            return true;
+    }
+    return false;
+}
+
+bool service_path_is_whole(const char *path)
+{
+    bool drive = is_letter(path[0]) && path[1] == ':' && folded(path[2]) == '\\' && path[3];
+    /* \\.\ and \\?\ are devices, or hide what they are. */
+    bool share = is_share(path) && path[2] != '.' && path[2] != '?' && share_length(path) > 0;
+
+    return (drive || share) && !strchr(path + 2, ':') && !has_dots(path) && folder_length(path) < strlen(path);
+}
+
+/* ---- Rules ----------------------------------------------------------------------------------------------------------- */
+
+/* "disk.vmdk" and "disk-flat.vmdk", "backup-00-00.mrimgx" and "backup-01-01.mrimgx". */
+static bool belongs(const char *image, const char *path)
+{
+    size_t folder = folder_length(image);
+    const char *name = image + folder, *dot = strrchr(name, '.');
+    size_t stem = dot && dot > name ? (size_t)(dot - name) : strlen(name);
+
+    return folder_length(path) == folder && same(image, path, folder + stem);
+}
+
+static bool has_image_extension(const char *path)
+{
+    static const char *const known[] = {"vhd",  "avhd",   "vhdx", "avhdx", "vmdk", "vdi", "qcow2",
+                                        "qcow", "mrimgx", "img",  "raw",   "iso",  "dd",  "bin"};
+    const char *dot = strrchr(path + folder_length(path), '.');
+
+    if (!dot)
+        return false;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (same_path(dot + 1, known[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool lies_near(const char *image, const char *path)
+{
+    size_t share = share_length(image);
+
+    return !is_share(path) || (is_share(image) && share && same(image, path, share));
+}
+
+static enum platter_result refused(const char *path, const char *why, struct platter_error *err)
+{
+    return platter_error_set(err, PLATTER_E_ACCESS, path, PLATTER_NO_OFFSET,
+                             "is not opened by the Platter service for this mount: %s", why);
+}
+
+enum platter_result service_access_check(const struct platter_mount_options *mount, const char *path, uint32_t flags,
+                                         struct platter_error *err)
+{
+    bool writing = flags & PLATTER_OS_FILE_WRITE;
+    bool in_place = !mount->read_only && !mount->overlay;
+
+    if (flags & ~(uint32_t)KNOWN_FLAGS)
+        return refused(path, "files are not created or removed", err);
+    if (flags & PLATTER_OS_FILE_FOLDER) {
+        size_t folder = folder_length(mount->image);
+
+        if (!writing && strlen(path) == folder && same(mount->image, path, folder))
+            return PLATTER_OK;
+        return refused(path, "only the image's own folder is listed", err);
+    }
+    if (!service_path_is_whole(path))
+        return refused(path, "it is no whole path of a file", err);
+    if (!lies_near(mount->image, path))
+        return refused(path, "it lies on another server than the image", err);
+    if (mount->overlay && same_path(mount->overlay, path))
+        return PLATTER_OK;
+    if (same_path(mount->image, path) || belongs(mount->image, path)) {
+        if (!writing || in_place)
+            return PLATTER_OK;
+        return refused(path, "the mount does not write to its image", err);
+    }
+    if (writing)
+        return refused(path, "it is not part of the image", err);
+    if (has_image_extension(path))
+        return PLATTER_OK;
+    return refused(path, "its name is not one of an image", err);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a worker may have opened. The service opens files for it with the owner's rights, and what a worker asks may be
+ * what a hostile image made of it: so not whatever the owner may read or write, but what an image can be made of.
+ */
+#ifndef PLATTER_SERVICE_ACCESS_H
+#define PLATTER_SERVICE_ACCESS_H
+
+#include "../mount/options.h"
+
+/*
+ * `path` and the options' image and overlay are whole Windows paths (X:\... or \\server\share\...). Rules:
+ *   the image: as the mount says, read or write; the overlay: read and write;
+ *   beside the image, what begins with its name without the extension: the same (extents, parts, members of a set);
+ *   any file with the extension of an image, on a local drive or the image's own share: read (parents, backing files);
+ *   the image's folder: listed;
+ *   nothing is created, no device is opened, no alternate stream, no other server.
+ * `flags`: enum platter_os_file_flag. On refusal the message names the rule.
+ */
+enum platter_result service_access_check(const struct platter_mount_options *mount, const char *path, uint32_t flags,
+                                         struct platter_error *err);
+
+/* Whether a path is whole, and names a file that a mount of the service may lie in. */
+bool service_path_is_whole(const char *path);
+
+#endif

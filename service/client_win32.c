@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "client_win32.h"
+
+#include <stdlib.h>
+
+#include "../engine/os/system.h"
+#include "channel_win32.h"
+#include "pipe_win32.h"
+
+#define CONNECT_MS 10000u
+#define SEND_MS 10000u
+#define AGAIN_MS 50u
+#define CONFIG_BYTES 8192u
+
+/* ---- Who it has to be ------------------------------------------------------------------------------------------------ */
+
+/* The process id of the running service, as the service manager has it, which runs it as SYSTEM. */
+static enum platter_result service_process(DWORD *process_id, struct platter_error *err)
+{
+    union {
+        QUERY_SERVICE_CONFIGW config;
+        uint8_t bytes[CONFIG_BYTES];
+    } answer;
+    SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT), service = NULL;
+    SERVICE_STATUS_PROCESS status = {0};
+    enum platter_result result = PLATTER_OK;
+    DWORD needed;
+
+    if (manager)
+        service = OpenServiceW(manager, L"" SERVICE_NAME, SERVICE_QUERY_STATUS | SERVICE_QUERY_CONFIG);
+    if (!service && GetLastError() == ERROR_SERVICE_DOES_NOT_EXIST)
+        result = platter_error_set(err, PLATTER_E_NOT_FOUND, NULL, PLATTER_NO_OFFSET,
+                                   "the Platter service is not installed; 'platter service install' does that");
+    else if (!service ||
+             !QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO, (BYTE *)&status, sizeof(status), &needed) ||
+             !QueryServiceConfigW(service, &answer.config, sizeof(answer), &needed))
+        result = platter_error_set_os(err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET, (int)GetLastError(),
+                                      "the service manager does not tell of the Platter service");
+    else if (status.dwCurrentState != SERVICE_RUNNING)
+        result = platter_error_set(err, PLATTER_E_NOT_FOUND, NULL, PLATTER_NO_OFFSET,
+                                   "the Platter service is not running; 'platter service start' starts it");
+    else if (!answer.config.lpServiceStartName || _wcsicmp(answer.config.lpServiceStartName, L"LocalSystem") != 0)
+        result = platter_error_set(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET,
+                                   "the Platter service does not run as SYSTEM, so it is not trusted");
+    *process_id = status.dwProcessId;
+    if (service)
+        CloseServiceHandle(service);
+    if (manager)
+        CloseServiceHandle(manager);
+    return result;
+}
+
+static enum platter_result check_server(HANDLE pipe, DWORD process_id, struct platter_error *err)
+{
+    ULONG server = 0;
+
+    if (GetNamedPipeServerProcessId(pipe, &server) && server == process_id)
+        return PLATTER_OK;
+    return platter_error_set(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET,
+                             "another program (process %lu) has the Platter service's pipe; nothing was asked of it",
+                             (unsigned long)server);
+}
+
+/* ---- Connecting ------------------------------------------------------------------------------------------------------ */
+
+static enum platter_result open_pipe(DWORD level, DWORD process_id, uint64_t until, HANDLE *pipe,
+                                     struct platter_error *err)
+{
+    enum platter_result result;
+
+    for (;;) {
+        DWORD error;
+
+        *pipe = CreateFileW(SERVICE_PIPE, GENERIC_READ | FILE_WRITE_DATA, 0, NULL, OPEN_EXISTING,
+                            FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | level, NULL);
+        error = GetLastError();
+        if (*pipe != INVALID_HANDLE_VALUE)
+            break;
+        if ((error != ERROR_PIPE_BUSY && error != ERROR_FILE_NOT_FOUND) || platter_os_monotonic_ms() >= until)
+            return platter_error_set_os(err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET, (int)error, "%s",
+                                        error == ERROR_PIPE_BUSY ? "the Platter service has too many clients"
+                                                                 : "the Platter service does not answer");
+        Sleep(AGAIN_MS);
+    }
+    result = check_server(*pipe, process_id, err);
+    if (result)
+        CloseHandle(*pipe);
+    return result;
+}
+
+/*
+ * First so that whoever has the pipe could at most learn who asks; then, when it is known to be the service, so that it
+ * may act for the caller. Its name cannot have gone to another in between while that process lives.
+ */
+static enum platter_result connect_to_service(HANDLE *pipe, struct platter_error *err)
+{
+    uint64_t until = platter_os_monotonic_ms() + CONNECT_MS;
+    DWORD process_id;
+    enum platter_result result = service_process(&process_id, err);
+
+    if (result == PLATTER_OK)
+        result = open_pipe(SECURITY_IDENTIFICATION, process_id, until, pipe, err);
+    if (result)
+        return result;
+    CloseHandle(*pipe);
+    return open_pipe(SECURITY_IMPERSONATION, process_id, until, pipe, err);
+}
+
+/* ---- Asking ---------------------------------------------------------------------------------------------------------- */
+
+enum platter_result service_ask(json_t *request, uint32_t timeout_ms, json_t **answer, struct platter_error *err)
+{
+    struct service_channel channel = {.stop = NULL};
+    uint32_t length = 0;
+    char *text = NULL;
+    enum platter_result result = connect_to_service(&channel.pipe, err);
+
+    if (result)
+        return result;
+    platter_json_number(request, "protocol", SERVICE_PROTOCOL);
+    result = service_channel_send(&channel, request, SEND_MS, err);
+    if (result == PLATTER_OK)
+        result = service_channel_receive(&channel, SERVICE_REPLY_MOST, timeout_ms, &text, &length, err);
+    CloseHandle(channel.pipe);
+    if (result)
+        return result;
+    *answer = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    free(text);
+    if (!json_is_object(*answer)) {
+        result = platter_error_set(err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET,
+                                   "the Platter service's answer makes no sense");
+    } else if (json_object_get(*answer, "error")) {
+        result = platter_error_take(json_object_get(*answer, "error"), err);
+    }
+    if (result) {
+        json_decref(*answer);
+        *answer = NULL;
+    }
+    return result;
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+#include "mounts_win32.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../engine/os/system.h"
+#include "../mount/text.h"
+#include "keeper_win32.h"
+#include "store_win32.h"
+
+#define MOST_MOUNTS 256u
+#define MOST_OF_ONE 64u     /* of one owner, administrators included */
+#define SETTLE_MS 150000u   /* above what opening, probing and announcing may take, each with a bound of its own */
+#define UNMOUNTED_MS 10000u /* for a worker to write back and end */
+
+static SRWLOCK lock = SRWLOCK_INIT; /* the list and what mounts_win32.h says is under it */
+static struct service_mount *mounts;
+static volatile LONG stopping;
+
+/* ---- One ------------------------------------------------------------------------------------------------------------- */
+
+void service_mount_release(struct service_mount *mount)
+{
+    if (InterlockedDecrement(&mount->references) != 0)
+        return;
+    service_options_free(&mount->options);
+    json_decref(mount->report);
+    if (mount->token)
+        CloseHandle(mount->token);
+    if (mount->stop)
+        CloseHandle(mount->stop);
+    if (mount->settled)
+        CloseHandle(mount->settled);
+    free(mount);
+}
+
+/* Takes *options over. One reference, the caller's. */
+static struct service_mount *make(const char *id, const char *owner, int64_t since, struct service_options *options)
+{
+    struct service_mount *mount = calloc(1, sizeof(*mount));
+
+    if (!mount)
+        return NULL;
+    mount->references = 1;
+    (void)snprintf(mount->id, sizeof(mount->id), "%s", id);
+    (void)snprintf(mount->owner, sizeof(mount->owner), "%s", owner);
+    mount->since = since;
+    mount->stop = CreateEventW(NULL, TRUE, FALSE, NULL);
+    mount->settled = CreateEventW(NULL, TRUE, FALSE, NULL);
+    if (!mount->stop || !mount->settled) {
+        service_mount_release(mount);
+        return NULL;
+    }
+    mount->options = *options;
+    memset(options, 0, sizeof(*options));
+    return mount;
+}
+
+/* Under the lock. False: no thread; the mount is then as it was. */
+static bool start_keeper(struct service_mount *mount)
+{
+    HANDLE thread;
+
+    InterlockedIncrement(&mount->references);
+    mount->state = SERVICE_STATE_STARTING;
+    mount->keeper_runs = true;
+    thread = CreateThread(NULL, 0, service_keep, mount, 0, NULL);
+    if (thread) {
+        CloseHandle(thread);
+        return true;
+    }
+    mount->keeper_runs = false;
+    InterlockedDecrement(&mount->references);
+    return false;
+}
+
+void service_mount_set(struct service_mount *mount, enum service_state state, json_t *report, uint32_t process_id,
+                       const struct platter_error *err)
+{
+    AcquireSRWLockExclusive(&lock);
+    mount->state = state;
+    mount->process_id = process_id;
+    if (state != SERVICE_STATE_STARTING && mount->report != report) {
+        json_decref(mount->report);
+        mount->report = json_incref(report);
+    }
+    if (err)
+        mount->error = *err;
+    if (state != SERVICE_STATE_STARTING)
+        SetEvent(mount->settled);
+    ReleaseSRWLockExclusive(&lock);
+}
+
+void service_mount_remove(struct service_mount *mount)
+{
+    struct service_mount **at = &mounts;
+    bool kept;
+
+    AcquireSRWLockExclusive(&lock);
+    while (*at && *at != mount)
+        at = &(*at)->next;
+    kept = mount->kept && !mount->forgotten;
+    mount->state = SERVICE_STATE_GONE;
+    if (*at)
+        *at = mount->next;
+    else
+        mount = NULL; /* somebody was first */
+    if (mount)
+        SetEvent(mount->settled);
+    ReleaseSRWLockExclusive(&lock);
+    if (!mount)
+        return;
+    if (kept)
+        service_store_remove(mount->id);
+    service_mount_release(mount);
+}
+
+/* ---- All ------------------------------------------------------------------------------------------------------------- */
+
+static void restore_one(const char *id, const char *owner, int64_t since, struct service_options *options)
+{
+    struct service_mount *mount = make(id, owner, since, options);
+
+    if (!mount)
+        return;
+    mount->kept = mount->restored = true;
+    AcquireSRWLockExclusive(&lock);
+    mount->next = mounts;
+    mounts = mount;
+    if (!start_keeper(mount))
+        mount->state = SERVICE_STATE_WAITING;
+    ReleaseSRWLockExclusive(&lock);
+}
+
+void service_mounts_restore(void)
+{
+    service_store_read(restore_one);
+}
+
+void service_mounts_retry(void)
+{
+    AcquireSRWLockExclusive(&lock);
+    for (struct service_mount *mount = mounts; mount && !stopping; mount = mount->next) {
+        if (mount->state == SERVICE_STATE_WAITING && !mount->keeper_runs)
+            (void)start_keeper(mount);
+    }
+    ReleaseSRWLockExclusive(&lock);
+}
+
+static unsigned running(void)
+{
+    unsigned count = 0;
+
+    AcquireSRWLockShared(&lock);
+    for (const struct service_mount *mount = mounts; mount; mount = mount->next)
+        count += mount->keeper_runs;
+    ReleaseSRWLockShared(&lock);
+    return count;
+}
+
+void service_mounts_stop(uint32_t timeout_ms)
+{
+    uint64_t until = platter_os_monotonic_ms() + timeout_ms;
+
+    InterlockedExchange(&stopping, 1);
+    AcquireSRWLockExclusive(&lock);
+    for (struct service_mount *mount = mounts; mount; mount = mount->next)
+        SetEvent(mount->stop);
+    ReleaseSRWLockExclusive(&lock);
+    while (running() > 0 && platter_os_monotonic_ms() < until)
+        Sleep(50);
+}
+
+bool service_mounts_stopping(void)
+{
+    return stopping != 0;
+}
+
+unsigned service_mounts_count(void)
+{
+    unsigned count = 0;
+
+    AcquireSRWLockShared(&lock);
+    for (const struct service_mount *mount = mounts; mount; mount = mount->next)
+        count++;
+    ReleaseSRWLockShared(&lock);
+    return count;
+}
+
+/* ---- Adding ---------------------------------------------------------------------------------------------------------- */
+
+static bool new_id(char id[SERVICE_ID_CHARS])
+{
+    uint8_t bytes[16];
+
+    if (platter_os_random(bytes, sizeof(bytes), NULL) != PLATTER_OK)
+        return false;
+    bytes[7] = (uint8_t)((bytes[7] & 0x0f) | 0x40); /* of random numbers, RFC 4122; first fields little-endian */
+    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
+    (void)platter_guid_text(bytes, id);
+    for (char *at = id; *at; at++)
+        *at = *at >= 'A' && *at <= 'F' ? (char)(*at | 0x20) : *at;
+    return true;
+}
+
+static bool is_same_image(const struct service_mount *a, const struct service_mount *b)
+{
+    return strcmp(a->owner, b->owner) == 0 && _stricmp(a->options.mount.image, b->options.mount.image) == 0;
+}
+
+/* Under the lock. */
+static enum platter_result take_in(struct service_mount *wanted, struct platter_error *err)
+{
+    unsigned all = 0, own = 0;
+
+    for (const struct service_mount *mount = mounts; mount; mount = mount->next) {
+        all++;
+        own += strcmp(mount->owner, wanted->owner) == 0;
+        if (is_same_image(mount, wanted) &&
+            (mount->state == SERVICE_STATE_MOUNTED || mount->state == SERVICE_STATE_STARTING))
+            return platter_error_set(err, PLATTER_E_EXISTS, mount->options.mount.image, PLATTER_NO_OFFSET,
+                                     "is a persistent mount already");
+    }
+    if (all >= MOST_MOUNTS || own >= MOST_OF_ONE)
+        return platter_error_set(err, PLATTER_E_UNSUPPORTED, NULL, PLATTER_NO_OFFSET,
+                                 "there are %u persistent mounts, and no more than %u (of one user %u) are kept", all,
+                                 MOST_MOUNTS, MOST_OF_ONE);
+    if (stopping || !start_keeper(wanted))
+        return platter_error_set(err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET, "the Platter service is stopping");
+    return PLATTER_OK;
+}
+
+/* What was lost or waits, and is now mounted anew. */
+static struct service_mount *find_superseded(const struct service_mount *by)
+{
+    struct service_mount *mount;
+
+    AcquireSRWLockExclusive(&lock);
+    for (mount = mounts; mount; mount = mount->next) {
+        if (mount != by && is_same_image(mount, by) && !mount->keeper_runs)
+            break;
+    }
+    if (mount)
+        InterlockedIncrement(&mount->references);
+    ReleaseSRWLockExclusive(&lock);
+    return mount;
+}
+
+static void settle(struct service_mount *mount, json_t **report, struct platter_error *err)
+{
+    struct service_mount *old;
+
+    if (WaitForSingleObject(mount->settled, SETTLE_MS) != WAIT_OBJECT_0) {
+        SetEvent(mount->stop);
+        (void)platter_error_set(err, PLATTER_E_DRIVER, NULL, PLATTER_NO_OFFSET,
+                                "the drives were not there within %u seconds", SETTLE_MS / 1000);
+        return;
+    }
+    AcquireSRWLockShared(&lock);
+    if (mount->state == SERVICE_STATE_MOUNTED)
+        *report = json_deep_copy(mount->report);
+    else
+        *err = mount->error;
+    ReleaseSRWLockShared(&lock);
+    while (*report && (old = find_superseded(mount)) != NULL) {
+        service_mount_remove(old);
+        service_mount_release(old);
+    }
+}
+
+enum platter_result service_mounts_add(struct service_client *client, struct service_options *options, json_t **report,
+                                       struct platter_error *err)
+{
+    char id[SERVICE_ID_CHARS];
+    struct service_mount *mount;
+    enum platter_result result;
+
+    options->elevated = client->administrator;
+    if (client->administrator)
+        (void)json_object_set_new(options->json, "elevated", json_true());
+    mount = new_id(id) ? make(id, client->sid, (int64_t)time(NULL), options) : NULL;
+    if (!mount)
+        return platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
+    mount->token = client->token;
+    client->token = NULL;
+    mount->error.result = PLATTER_E_FAILED;
+    AcquireSRWLockExclusive(&lock);
+    result = take_in(mount, err);
+    if (result == PLATTER_OK) {
+        InterlockedIncrement(&mount->references);
+        mount->next = mounts;
+        mounts = mount;
+    }
+    ReleaseSRWLockExclusive(&lock);
+    if (result == PLATTER_OK) {
+        settle(mount, report, err);
+        if (*report)
+            platter_json_text(*report, "persistent_id", mount->id);
+        else
+            service_mount_remove(mount);
+        result = *report ? PLATTER_OK : err->result;
+    }
+    service_mount_release(mount);
+    return result;
+}
+
+/* ---- Telling --------------------------------------------------------------------------------------------------------- */
+
+static bool may_see(const struct service_mount *mount, const struct service_client *client)
+{
+    return client->administrator || strcmp(mount->owner, client->sid) == 0;
+}
+
+static void mount_json(json_t *object, const struct service_mount *mount)
+{
+    static const char *const states[] = {"starting", "mounted", "waiting", "lost", "gone"};
+    bool failed = mount->state == SERVICE_STATE_LOST || mount->state == SERVICE_STATE_WAITING;
+
+    platter_json_text(object, "id", mount->id);
+    platter_json_text(object, "image", mount->options.mount.image);
+    platter_json_text(object, "overlay", mount->options.mount.overlay);
+    platter_json_text(object, "letter", mount->options.mount.letters);
+    platter_json_bool(object, "read_only", mount->options.mount.read_only);
+    platter_json_bool(object, "at_boot", mount->options.at_boot);
+    platter_json_bool(object, "comes_back", mount->kept && !mount->forgotten);
+    platter_json_text(object, "owner", mount->owner);
+    platter_json_number(object, "since", (uint64_t)mount->since);
+    platter_json_text(object, "state", states[mount->state]);
+    if (mount->process_id)
+        platter_json_number(object, "process_id", mount->process_id);
+    else
+        platter_json_null(object, "process_id");
+    if (mount->state == SERVICE_STATE_MOUNTED && json_object_get(mount->report, "volumes"))
+        (void)json_object_set(object, "volumes", json_object_get(mount->report, "volumes"));
+    else
+        (void)platter_json_array(object, "volumes");
+    if (failed)
+        platter_error_json(object, &mount->error, NULL);
+    else
+        platter_json_null(object, "error");
+}
+
+void service_mounts_json(json_t *root, const struct service_client *client)
+{
+    json_t *array = platter_json_array(root, "mounts");
+
+    AcquireSRWLockShared(&lock);
+    for (const struct service_mount *mount = mounts; mount; mount = mount->next) {
+        if (may_see(mount, client))
+            mount_json(platter_json_element(array), mount);
+    }
+    ReleaseSRWLockShared(&lock);
+}
+
+/* ---- Forgetting ------------------------------------------------------------------------------------------------------ */
+
+static bool is_meant(const struct service_mount *mount, const struct service_request *request)
+{
+    return request->all || (request->id && strcmp(request->id, mount->id) == 0) ||
+           (request->image && _stricmp(request->image, mount->options.mount.image) == 0);
+}
+
+enum platter_result service_mounts_forget(const struct service_request *request, const struct service_client *client,
+                                          json_t *root, struct platter_error *err)
+{
+    struct service_mount *ended[MOST_MOUNTS];
+    json_t *array = platter_json_array(root, "forgotten");
+    unsigned count = 0, ends = 0;
+
+    AcquireSRWLockExclusive(&lock);
+    for (struct service_mount *mount = mounts; mount; mount = mount->next) {
+        if (mount->state == SERVICE_STATE_GONE || !may_see(mount, client) || !is_meant(mount, request))
+            continue;
+        platter_json_append(array, mount->id);
+        count++;
+        if (mount->kept && !mount->forgotten)
+            service_store_remove(mount->id);
+        mount->forgotten = true;
+        /* Nothing of it is there, or it is about to come: then it does not. */
+        if (mount->state != SERVICE_STATE_MOUNTED && ends < MOST_MOUNTS) {
+            SetEvent(mount->stop);
+            InterlockedIncrement(&mount->references);
+            ended[ends++] = mount;
+        }
+    }
+    ReleaseSRWLockExclusive(&lock);
+    for (unsigned i = 0; i < ends; i++) {
+        service_mount_remove(ended[i]);
+        service_mount_release(ended[i]);
+    }
+    if (count == 0 && !request->all)
+        return platter_error_set(err, PLATTER_E_NOT_FOUND, NULL, PLATTER_NO_OFFSET,
+                                 "there is no such persistent mount, or none that you may change");
+    return PLATTER_OK;
+}
+
+void service_mounts_unmounted(uint32_t process_id, const struct service_client *client, json_t *root)
+{
+    uint64_t until = platter_os_monotonic_ms() + UNMOUNTED_MS;
+    bool there = true, known = false;
+
+    while (there && platter_os_monotonic_ms() < until) {
+        there = false;
+        AcquireSRWLockShared(&lock);
+        for (const struct service_mount *mount = mounts; mount; mount = mount->next)
+            there |= mount->process_id == process_id && may_see(mount, client);
+        ReleaseSRWLockShared(&lock);
+        known |= there;
+        if (there)
+            Sleep(20);
+    }
+    platter_json_bool(root, "known", known);
+    platter_json_bool(root, "forgotten", !there);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "sandbox_win32.h"
+
+#include <ntsecapi.h>
+#include <sddl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../mount/command_line_win32.h"
+#include "restricted_win32.h"
+
+#define MEMORY_MOST ((SIZE_T)1 << 30) /* bytes; tables of the largest images that formats.md knows, and caches */
+#define PIPE_BYTES 65536u
+#define END_MS 5000u
+
+static enum platter_result failed(const char *what, struct platter_error *err)
+{
+    return platter_error_set_os(err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET, (int)GetLastError(),
+                                "cannot start a worker: %s", what);
+}
+
+/* ---- Pipe ------------------------------------------------------------------------------------------------------------ */
+
+/* Ours is asynchronous, and so is theirs, which is inherited: it beats and asks at a time. Nobody else can open it. */
+static enum platter_result make_pipe(HANDLE *ours, HANDLE *theirs, struct platter_error *err)
+{
+    static volatile LONG number;
+    SECURITY_ATTRIBUTES closed = {sizeof(closed), NULL, FALSE}, inherited = {sizeof(inherited), NULL, TRUE};
+    enum platter_result result = PLATTER_OK;
+    wchar_t name[96];
+    LUID unique = {0};
+
+    (void)AllocateLocallyUniqueId(&unique);
+    (void)_snwprintf(name, sizeof(name) / sizeof(name[0]), L"\\\\.\\pipe\\Platter.Worker.%lu.%ld.%lx",
+                     GetCurrentProcessId(), InterlockedIncrement(&number), unique.LowPart);
+    name[sizeof(name) / sizeof(name[0]) - 1] = L'\0';
+    if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(L"D:P(A;;GA;;;SY)(A;;GA;;;OW)", SDDL_REVISION_1,
+                                                              &closed.lpSecurityDescriptor, NULL))
+        return failed("no descriptor for its pipe", err);
+    *ours = CreateNamedPipeW(name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | FILE_FLAG_FIRST_PIPE_INSTANCE,
+                             PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS, 1,
+                             PIPE_BYTES, PIPE_BYTES, 0, &closed);
+    *theirs = *ours == INVALID_HANDLE_VALUE
+                  ? INVALID_HANDLE_VALUE
+                  : CreateFileW(name, GENERIC_READ | GENERIC_WRITE, 0, &inherited, OPEN_EXISTING,
+                                FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS, NULL);
+    if (*theirs == INVALID_HANDLE_VALUE) {
+        result = failed("no pipe", err);
+        if (*ours != INVALID_HANDLE_VALUE)
+            CloseHandle(*ours);
+    }
+    LocalFree(closed.lpSecurityDescriptor);
+    return result;
+}
+
+/* ---- Job ------------------------------------------------------------------------------------------------------------- */
+
+static HANDLE make_job(void)
+{
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {
+        .BasicLimitInformation = {.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_ACTIVE_PROCESS |
+                                                JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION |
+                                                JOB_OBJECT_LIMIT_PROCESS_MEMORY,
+                                  .ActiveProcessLimit = 1},
+        .ProcessMemoryLimit = MEMORY_MOST};
+    JOBOBJECT_BASIC_UI_RESTRICTIONS screen = {JOB_OBJECT_UILIMIT_DESKTOP | JOB_OBJECT_UILIMIT_DISPLAYSETTINGS |
+                                              JOB_OBJECT_UILIMIT_EXITWINDOWS | JOB_OBJECT_UILIMIT_GLOBALATOMS |
+                                              JOB_OBJECT_UILIMIT_HANDLES | JOB_OBJECT_UILIMIT_READCLIPBOARD |
+                                              JOB_OBJECT_UILIMIT_SYSTEMPARAMETERS | JOB_OBJECT_UILIMIT_WRITECLIPBOARD};
+    HANDLE job = CreateJobObjectW(NULL, NULL);
+
+    if (job && SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof(limits)) &&
+        SetInformationJobObject(job, JobObjectBasicUIRestrictions, &screen, sizeof(screen)))
+        return job;
+    if (job)
+        CloseHandle(job);
+    return NULL;
+}
+
+/* ---- Process --------------------------------------------------------------------------------------------------------- */
+
+static BOOL create(HANDLE token, wchar_t *command, HANDLE inherited, PROCESS_INFORMATION *process)
+{
+    STARTUPINFOEXW startup = {.StartupInfo = {.cb = sizeof(startup)}};
+    static wchar_t folder[MAX_PATH], nothing[2];
+    SIZE_T size = 0;
+    BOOL created = FALSE;
+
+    if (GetSystemDirectoryW(folder, MAX_PATH) == 0)
+        return FALSE;
+    InitializeProcThreadAttributeList(NULL, 1, 0, &size);
+    startup.lpAttributeList = malloc(size);
+    if (!startup.lpAttributeList || !InitializeProcThreadAttributeList(startup.lpAttributeList, 1, 0, &size))
+        goto done;
+    /* An environment of nothing: what the service's holds is none of an image's business. */
+    if (UpdateProcThreadAttribute(startup.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, &inherited,
+                                  sizeof(inherited), NULL, NULL))
+        created = CreateProcessAsUserW(token, NULL, command, NULL, NULL, TRUE,
+                                       CREATE_SUSPENDED | DETACHED_PROCESS | CREATE_UNICODE_ENVIRONMENT |
+                                           EXTENDED_STARTUPINFO_PRESENT,
+                                       nothing, folder, &startup.StartupInfo, process);
+    DeleteProcThreadAttributeList(startup.lpAttributeList);
+done:
+    free(startup.lpAttributeList);
+    return created;
+}
+
+/* In its job before its first instruction. */
+static enum platter_result start(HANDLE token, HANDLE theirs, struct service_worker *worker, struct platter_error *err)
+{
+    struct platter_command_line line = {0};
+    wchar_t *program = platter_own_program(), number[24];
+    PROCESS_INFORMATION process = {0};
+    enum platter_result result = PLATTER_OK;
+
+    (void)_snwprintf(number, sizeof(number) / sizeof(number[0]), L"%llu", (unsigned long long)(uintptr_t)theirs);
+    platter_command_line_add(&line, program ? program : L"");
+    platter_command_line_add(&line, L"--worker");
+    platter_command_line_add(&line, number);
+    if (!program || line.failed) {
+        result = platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
+        goto done;
+    }
+    if (!create(token, line.text, theirs, &process)) {
+        result = failed("the system does not start it", err);
+        goto done;
+    }
+    if (!AssignProcessToJobObject(worker->job, process.hProcess) || ResumeThread(process.hThread) == (DWORD)-1) {
+        result = failed("it cannot be confined", err);
+        TerminateProcess(process.hProcess, PLATTER_E_FAILED);
+        CloseHandle(process.hProcess);
+    } else {
+        worker->process = process.hProcess;
+        worker->process_id = process.dwProcessId;
+    }
+    CloseHandle(process.hThread);
+done:
+    platter_command_line_free(&line);
+    free(program);
+    return result;
+}
+
+enum platter_result service_worker_start(HANDLE owner, struct service_worker *worker, struct platter_error *err)
+{
+    HANDLE token = NULL, theirs = INVALID_HANDLE_VALUE;
+    enum platter_result result;
+
+    memset(worker, 0, sizeof(*worker));
+    if (!service_restricted_token(owner, &token))
+        return failed("its rights cannot be restricted", err);
+    result = make_pipe(&worker->channel.pipe, &theirs, err);
+    if (result)
+        goto close_token;
+    worker->job = make_job();
+    result = worker->job ? start(token, theirs, worker, err) : failed("no job object", err);
+    CloseHandle(theirs);
+    if (result)
+        service_worker_close(worker);
+close_token:
+    CloseHandle(token);
+    return result;
+}
+
+void service_worker_close(struct service_worker *worker)
+{
+    if (worker->process) {
+        TerminateJobObject(worker->job, PLATTER_E_CANCELLED);
+        WaitForSingleObject(worker->process, END_MS);
+        CloseHandle(worker->process);
+    }
+    if (worker->job)
+        CloseHandle(worker->job);
+    if (worker->channel.pipe)
+        CloseHandle(worker->channel.pipe);
+    memset(worker, 0, sizeof(*worker));
+}

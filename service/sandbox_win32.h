@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker: platterd.exe again, with as few rights as serve an image. It gets one handle, its end of a private pipe, and
+ * what the service hands it later; by itself it can open next to nothing:
+ *   token: the owner's with all privileges but one gone, administrators' groups for denying only, restricted to Everyone,
+ *          Users and RESTRICTED (what only the owner may open is closed), low integrity;
+ *   job:   ends with the service, one process, bounded memory, no desktop, clipboard or shutdown;
+ *   later, by itself (worker_win32.c): the mitigations that the system has.
+ * docs/service.md says what of this each Windows gives.
+ */
+#ifndef PLATTER_SERVICE_SANDBOX_H
+#define PLATTER_SERVICE_SANDBOX_H
+
+#include "channel_win32.h"
+
+struct service_worker {
+    struct service_channel channel;
+    HANDLE process, job;
+    uint32_t process_id;
+};
+
+/* `owner`: a primary token. All or nothing. */
+enum platter_result service_worker_start(HANDLE owner, struct service_worker *worker, struct platter_error *err);
+/* Ends the process if it has not ended, and closes all. */
+void service_worker_close(struct service_worker *worker);
+
+#endif
