@@ -18,7 +18,7 @@ set -eu
 cd "$(dirname "$0")/.."
 arch=${1:?win64 or win32} out=${2:?a folder for the setup}
 case $arch in
-win64) suffix= processor=x86_64 ;;
+win64) suffix='' processor=x86_64 ;;
 win32) suffix=-x86 processor=i686 ;;
 *) echo "setup: unknown architecture '$arch'" >&2; exit 2 ;;
 esac
@@ -59,6 +59,7 @@ mandoc -T html -O style=manual.css docs/platter.1 >"$payload/docs/manual.html"
 cp setup/manual.css "$payload/docs/"
 cp README.md CHANGELOG.md docs/*.md "$payload/docs/"
 setup/licenses.sh "$processor" "$payload/licenses"
+if [ -d setup/policy ]; then cp -r setup/policy "$payload/"; fi
 if [ -d setup/powershell/Platter ]; then
     mkdir -p "$payload/powershell"
     cp -r setup/powershell/Platter "$payload/powershell/"
@@ -87,5 +88,5 @@ setup=$out/platter-setup-$version$suffix.exe
 rm -f "$setup"
 makensis -V2 -WX -NOCD ${PLATTER_QUICK:+-DQUICK} "-DVERSION=$version" "-DFILE_VERSION=$(echo "$version.0.0.0" | cut -d. -f1-4)" "-DARCH=$arch" \
     "-DSTAGE=$stage" "-DOUT=$setup" "-DSIGNATURE=${PLATTER_SIGNATURE:-test}" "-DSOURCE=$PWD/setup" \
-    "-DRESOURCES=$PWD/resources" "-DSIGN=${PLATTER_SIGN:-}" setup/platter.nsi
+    "-DSIZE=$(du -sk --apparent-size "$payload" | cut -f1)" "-DRESOURCES=$PWD/resources" "-DSIGN=${PLATTER_SIGN:-}" setup/platter.nsi
 cp "$stage/files.txt" "$out/files-$arch.txt"

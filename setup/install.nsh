@@ -3,6 +3,7 @@
 
 Section "Platter (required)" SectionCore
   SectionIn RO
+  AddSize ${SIZE} ; the files are unpacked by a function, whose size NSIS does not count
   Call Install
 SectionEnd
 Section "Service" SectionService
@@ -61,6 +62,13 @@ Function .onInit
   ${If} $0 != ""
     StrCpy $Status ${USAGE}
     StrCpy $Message "There is no option $0; docs/install.md has those that there are"
+    Call GiveUp
+    Quit
+  ${EndIf}
+  Call LostFolder
+  ${If} $0 != ""
+    StrCpy $Status ${USAGE}
+    StrCpy $Message "$0 is no folder of a fixed local drive"
     Call GiveUp
     Quit
   ${EndIf}

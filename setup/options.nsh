@@ -134,3 +134,25 @@ FunctionEnd
 !macroend
 !insertmacro OPTIONS ""
 !insertmacro OPTIONS "un."
+
+; NSIS forgets a folder that it takes for none, and would install elsewhere than where it was told. $0: such a folder, or "".
+Function LostFolder
+  Push $1
+  Push $2
+  StrCpy $0 ""
+  System::Call 'kernel32::GetCommandLineW() w .r1' ; $CMDLINE has it no more
+  ClearErrors
+  ${GetOptions} $1 "/D=" $2
+  ${IfNot} ${Errors}
+    StrCpy $1 $2 1 -1
+    ${If} $1 == "\"
+      StrCpy $2 $2 -1
+    ${EndIf}
+    ${If} $2 != $INSTDIR
+      StrCpy $0 $2
+    ${EndIf}
+  ${EndIf}
+  ClearErrors
+  Pop $2
+  Pop $1
+FunctionEnd

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ; platter-setup: asks, shows, unpacks; platter-steps.exe (steps/) does what is done to the machine. Built by build.sh, which
 ; defines VERSION, FILE_VERSION, ARCH (win64, win32), STAGE (folder: what is packed), OUT (the file to make),
-; SIGNATURE (release, test), SOURCE (this folder), RESOURCES, and SIGN (a command, or nothing).
+; SIZE (KiB of that), SIGNATURE (release, test), SOURCE (this folder), RESOURCES, and SIGN (a command, or nothing).
 
 !if ${ARCH} == win64
   Target amd64-unicode

@@ -15,7 +15,10 @@ not() { ! "$@"; }
 # ---- Refusals, on a machine without it ----
 check "an option that there is not" setup_warm_up
 refuses "is named" 9 "no option|make no sense|exit status" setup "$older" /WAIT=soon
-refuses "a folder that cannot be" 9 "fixed local drive" setup "$older" '/D=\\server\share\Platter'
+for place in 'Q:\Platter' '\\server\share\Platter'; do
+    wine_run 60 "$older" /S "/D=$place" >/dev/null 2>&1
+    check "a folder that cannot be: $place" [ $? = 9 ]
+done
 wine_run 30 reg add 'HKLM\System\CurrentControlSet\Control\SecureBoot\State' /v UEFISecureBootEnabled /t REG_DWORD /d 1 /f >/dev/null 2>&1
 refuses "Secure Boot and a driver signed for tests" 6 "Secure Boot" setup "$older"
 wine_run 30 reg delete 'HKLM\System\CurrentControlSet\Control\SecureBoot' /f >/dev/null 2>&1

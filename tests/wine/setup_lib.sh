@@ -20,7 +20,7 @@ setup() {
     rm -f "$log"
     wine_run 150 "$setup_file" /S "$@" >"$work/setup.out" 2>&1
     setup_status=$?
-    tr -d '\r' <"$log" 2>/dev/null
+    [ ! -e "$log" ] || tr -d '\r' <"$log"
     return $setup_status
 }
 
