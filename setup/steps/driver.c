@@ -52,9 +52,7 @@ bool driver_installed(struct steps *steps, const wchar_t *dir)
 
 enum steps_exit service_install(struct steps *steps, const wchar_t *dir)
 {
-    enum steps_exit exit = command(steps, dir, L"service install", "The service could not be installed");
-
-    return exit == STEPS_DONE ? command(steps, dir, L"service start", "The service does not start") : exit;
+    return command(steps, dir, L"service install", "The service could not be installed");
 }
 
 enum steps_exit service_stop(struct steps *steps, const wchar_t *dir)

@@ -100,8 +100,9 @@ static const struct {
 } order[] = {
     {L"files", "checking what was unpacked", files_check},
     {L"protect", "closing the folder to others", files_protect},
-    {L"mounts", "unmounting drives", mounts_unmount},
+    /* Its drives go with the service and come back with it; unmounted, they would be forgotten. */
     {L"stop", "stopping what is installed", note_before},
+    {L"mounts", "unmounting drives", mounts_unmount},
     {L"certificate", "certificates", certificate},
     {L"exchange", "exchanging files", files_exchange},
     {L"driver", "installing the driver", driver},

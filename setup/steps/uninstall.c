@@ -18,6 +18,11 @@
 #include <windows.h>
 #include <string.h>
 
+static enum steps_exit stop(struct steps *steps)
+{
+    return service_installed() ? service_stop(steps, steps->options.dir) : STEPS_DONE;
+}
+
 static enum steps_exit service(struct steps *steps)
 {
     return service_remove(steps, steps->options.dir);
@@ -59,6 +64,7 @@ static const struct {
     const char *what;
     enum steps_exit (*run)(struct steps *steps);
 } order[] = {
+    {L"stop", "stopping the service", stop},
     {L"mounts", "unmounting drives", mounts_unmount},
     {L"service", "removing the service", service},
     {L"driver", "removing the driver", driver},
@@ -82,12 +88,19 @@ enum steps_exit steps_uninstall(struct steps *steps)
     if (!program)
         steps_say(steps, "platter.exe is not there; drives, service and driver are taken for removed");
     for (size_t i = 0; exit == STEPS_DONE && i < sizeof(order) / sizeof(order[0]); i++) {
-        if (!program && (order[i].run == mounts_unmount || order[i].run == service || order[i].run == driver))
+        if (!program && (order[i].run == stop || order[i].run == mounts_unmount || order[i].run == service ||
+                         order[i].run == driver))
             continue;
         steps_say(steps, "%s", order[i].what);
         exit = order[i].run(steps);
         if (exit == STEPS_DONE)
             exit = steps_point(steps, order[i].name);
+    }
+    if (exit == STEPS_BUSY && service_installed()) {
+        /* Nothing has been removed yet. */
+        steps->undoing = true;
+        (void)service_install(steps, steps->options.dir);
+        steps->undoing = false;
     }
     environment_tell();
     associations_tell();

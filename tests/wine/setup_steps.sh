@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Fails and kills the installer at each step, on a machine without Platter and on one with an older version: after a failure
+# everything is as it was; after a death the next run puts it right, whatever that run is.
+# usage: setup_steps.sh [STEP...]     otherwise all
+set -u
+. tests/wine/lib.sh
+need makensis mandoc
+wine_suite setup-steps
+. tests/wine/setup_lib.sh
+steps=${*:-files protect mounts stop certificate exchange-half exchange driver service events associations path menu entry}
+check "two setups are made" make_setups
+check "Wine makes what it makes of itself" setup_warm_up
+check "a snapshot without Platter" snapshot nothing
+# A first install has nothing to set aside, so there is no half of that.
+for step in $steps; do
+    [ "$step" != exchange-half ] || continue
+    refuses "first: a failure after '$step'" 2 "FAILAT" setup "$newer" "/FAILAT=$step"
+    check "first: leaves nothing" same nothing
+done
+setup "$newer" /DIEAT=menu >/dev/null
+check "first: killed at the end" [ $? = 10 ]
+check "first: the next run puts it right, and fails" [ "$(setup "$newer" /FAILAT=files >/dev/null; echo $?)" = 2 ]
+check "first: which leaves nothing" same nothing
+
+check "the older version" setup "$older"
+check "a snapshot of it" snapshot older
+for step in $steps; do
+    refuses "update: a failure after '$step'" 2 "FAILAT" setup "$newer" "/FAILAT=$step"
+    check "update: leaves the older version" same older
+    check "update: whose driver runs" installed driver status
+done
+for step in $steps; do
+    setup "$newer" "/DIEAT=$step" >/dev/null
+    check "update: killed after '$step'" [ $? = 10 ]
+    check "update: the next run puts it right, and fails" [ "$(setup "$newer" /FAILAT=files >/dev/null; echo $?)" = 2 ]
+    check "update: which leaves the older version" same older
+done
+check "the newer version, after all that" setup "$newer"
+check "is there" [ "$(version)" = $newer_version ]
+
+for step in mounts service driver certificate events associations path menu users files entry; do
+    uninstall "/DIEAT=$step" >/dev/null
+    check "uninstall: killed after '$step'" [ $? != 0 ]
+    check "uninstall: it can be run again" uninstall
+    check "uninstall: and leaves nothing" same nothing
+    check "uninstall: install again" setup "$newer"
+done
+check "uninstall" uninstall
+check "leaves nothing" same nothing
+check "the driver's host did not crash" wine_log_faults "$wine_prefix/driver.log"
+finish
