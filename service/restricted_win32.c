@@ -3,7 +3,9 @@
 
 #include <sddl.h>
 #include <stdint.h>
-#include <stdlib.h>
+#include <stdio.h>
+
+#include "identity_win32.h"
 
 struct sid {
     uint8_t bytes[SECURITY_MAX_SID_SIZE];
@@ -31,11 +33,13 @@ static bool set_default_list(HANDLE token)
     PSECURITY_DESCRIPTOR descriptor = NULL;
     TOKEN_DEFAULT_DACL list = {NULL};
     BOOL present = FALSE, defaulted = FALSE;
-    bool set = ConvertStringSecurityDescriptorToSecurityDescriptorW(L"D:(A;;GA;;;SY)(A;;GA;;;OW)(A;;GA;;;RC)",
-                                                                    SDDL_REVISION_1, &descriptor, NULL) &&
-               GetSecurityDescriptorDacl(descriptor, &present, &list.DefaultDacl, &defaulted) && present &&
-               SetTokenInformation(token, TokenDefaultDacl, &list, sizeof(list));
+    char user[PLATTER_SID_TEXT], text[PLATTER_SID_TEXT + 64];
+    bool set;
 
+    (void)snprintf(text, sizeof(text), "D:(A;;GA;;;SY)(A;;GA;;;%s)(A;;GA;;;RC)", service_token_sid(token, user));
+    set = ConvertStringSecurityDescriptorToSecurityDescriptorA(text, SDDL_REVISION_1, &descriptor, NULL) &&
+          GetSecurityDescriptorDacl(descriptor, &present, &list.DefaultDacl, &defaulted) && present &&
+          SetTokenInformation(token, TokenDefaultDacl, &list, sizeof(list));
     if (descriptor)
         LocalFree(descriptor);
     return set;
