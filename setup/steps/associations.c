@@ -179,6 +179,9 @@ static enum steps_exit remove_type(struct steps *steps, const wchar_t *extension
 enum steps_exit associations_remove(struct steps *steps)
 {
     static const wchar_t *const trees[] = {EJECT_KEY, EJECT_CLASS_KEY, CAPABILITIES};
+    /* Windows has these; where it has not, they are ours, too. */
+    static const wchar_t *const shared[] = {CLASSES L"\\SystemFileAssociations", CLASSES L"\\Drive\\shell",
+                                            CLASSES L"\\Drive", L"SOFTWARE\\RegisteredApplications"};
     enum steps_exit exit = registry_remove_value(steps, L"SOFTWARE\\RegisteredApplications", L"Platter");
 
     for (size_t i = 0; exit == STEPS_DONE && i < sizeof(trees) / sizeof(trees[0]); i++)
@@ -188,6 +191,8 @@ enum steps_exit associations_remove(struct steps *steps)
         if (exit == STEPS_DONE)
             exit = remove_menu(steps, types[i].extension);
     }
+    for (size_t i = 0; exit == STEPS_DONE && i < sizeof(shared) / sizeof(shared[0]); i++)
+        exit = registry_remove_if_empty(steps, shared[i]);
     return exit;
 }
 

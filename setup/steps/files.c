@@ -297,11 +297,14 @@ static void remove_running(struct steps *steps, const wchar_t *path)
 
     if (DeleteFileW(path) || GetLastError() == ERROR_FILE_NOT_FOUND)
         return;
-    if (GetTempPathW(MAX_PATH, folder) > 0 && GetTempFileNameW(folder, L"plt", 0, to) > 0 &&
-        MoveFileExW(path, to, MOVEFILE_REPLACE_EXISTING))
-        (void)MoveFileExW(to, NULL, MOVEFILE_DELAY_UNTIL_REBOOT);
-    else
-        remove_file(steps, path);
+    if (GetTempPathW(MAX_PATH, folder) > 0 && GetTempFileNameW(folder, L"plt", 0, to) > 0) {
+        if (MoveFileExW(path, to, MOVEFILE_REPLACE_EXISTING)) {
+            (void)MoveFileExW(to, NULL, MOVEFILE_DELAY_UNTIL_REBOOT);
+            return;
+        }
+        (void)DeleteFileW(to);
+    }
+    remove_file(steps, path);
 }
 
 enum steps_exit files_remove_last(struct steps *steps)

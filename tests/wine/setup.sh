@@ -109,6 +109,6 @@ echo mine >"$folder/my file.txt"
 check "uninstall, with a drive mounted" uninstall
 check "leaves what is not Platter's" [ "$(cat "$folder/my file.txt")" = mine ]
 rm -rf "$folder"
-check "nothing else is left" same before
+check "nothing else is left" same before --all
 check "the driver's host did not crash" wine_log_faults "$wine_prefix/driver.log"
 finish

@@ -24,17 +24,26 @@ setup() {
     return $setup_status
 }
 
-# uninstall OPTIONS...: runs uninstall.exe where it lies, so that its exit status is known. NSIS wants its _? last and without
-# quotes, which a batch file can give it.
+# uninstall OPTIONS...: runs uninstall.exe, which goes on in a copy of itself; waits for that and returns its exit status, as
+# the log has it. (NSIS could be told to stay, but Wine lets no running program's file be renamed.)
 uninstall() {
-    printf '@"C:\\Program Files\\Platter\\uninstall.exe" /S %s _?=C:\\Program Files\\Platter\r\n@exit %%ERRORLEVEL%%\r\n' \
-        "$*" >"$wine_prefix/drive_c/uninstall.cmd"
     rm -f "$log"
-    wine_run 150 cmd /c 'C:\uninstall.cmd' >"$work/setup.out" 2>&1
-    uninstall_status=$?
-    rm -f "$wine_prefix/drive_c/uninstall.cmd"
-    tr -d '\r' <"$log" 2>/dev/null
-    return $uninstall_status
+    wine_run 60 'C:\Program Files\Platter\uninstall.exe' /S "$@" >"$work/setup.out" 2>&1
+    wait_for 150 uninstall_ended
+    tr -d '\r' <"$log"
+    # Nothing there: it was killed.
+    return "$(tr -d '\r' <"$log" | sed -n 's/.*uninstall: exit status //p' | grep . || echo 99)"
+}
+uninstall_ended() {
+    grep -q 'uninstall: exit status\|/DIEAT' "$log" && ! in_session Au_.exe
+}
+# in_session NAME: whether such a program runs in this Wine session.
+in_session() {
+    for process in /proc/[0-9]*; do
+        tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -qxF "WINEPREFIX=$wine_prefix" || continue
+        ! tr '\0' ' ' <"$process/cmdline" 2>/dev/null | grep -qF "$1" || return 0
+    done
+    return 1
 }
 
 # installed ARGUMENTS...: the platter.exe that setup has installed.
@@ -58,9 +67,12 @@ snapshot() {
     tests/wine/snapshot.py take "$wine_prefix" "$work/export.reg" "$work/$1.snapshot" && rm -f "$work/export.reg"
 }
 
-# same BEFORE [EXCEPTIONS]: nothing is different now from that snapshot, but for what the exceptions name.
+# same BEFORE [--all]: nothing is different now from that snapshot, but for what setup_exceptions.txt names.
 same() {
-    snapshot now && tests/wine/snapshot.py compare "$work/$1.snapshot" "$work/now.snapshot" "${2:-tests/wine/setup_exceptions.txt}"
+    same_before=$1
+    shift
+    snapshot now &&
+        tests/wine/snapshot.py compare "$work/$same_before.snapshot" "$work/now.snapshot" tests/wine/setup_exceptions.txt "$@"
 }
 
 # Wine makes keys for its displays when the first window is made; that is to be before the first snapshot.

@@ -3,10 +3,10 @@
 """What a Wine prefix holds, as lines that can be compared: files, and the registry as regedit exports it.
 
 usage: snapshot.py take PREFIX EXPORT.reg OUT       EXPORT.reg: made by `regedit /E`
-       snapshot.py compare BEFORE AFTER [EXCEPTION.txt]
+       snapshot.py compare BEFORE AFTER EXCEPTION.txt [--all]
 
-An exception file has a regular expression a line, for lines that may differ; the comment before it says why. One that
-matches nothing is an error, too: it would hide what comes back later.
+An exception file has a regular expression a line, for lines that may differ; the comment before it says why. With --all one
+that matches nothing is an error, too: it would hide what comes back later.
 """
 import hashlib
 import os
@@ -57,13 +57,13 @@ def exceptions(path):
         return [re.compile(line.rstrip("\n")) for line in file if line.strip() and not line.startswith("#")]
 
 
-def compare(before, after, allowed=None):
+def compare(before, after, allowed, everything=None):
     def lines(path):
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return set(file.read().splitlines())
 
     one, other = lines(before), lines(after)
-    rules = exceptions(allowed) if allowed else []
+    rules = exceptions(allowed)
     used, worst = set(), 0
     for sign, line in sorted([("-", line) for line in one - other] + [("+", line) for line in other - one],
                              key=lambda each: each[1]):
@@ -74,7 +74,7 @@ def compare(before, after, allowed=None):
         print(sign, line)
         worst = 1
     for rule in rules:
-        if rule not in used:
+        if everything and rule not in used:
             print("the exception matches nothing:", rule.pattern)
             worst = 1
     return worst
@@ -84,7 +84,7 @@ def main():
     if len(sys.argv) == 5 and sys.argv[1] == "take":
         take(*sys.argv[2:])
         return 0
-    if len(sys.argv) in (4, 5) and sys.argv[1] == "compare":
+    if len(sys.argv) in (5, 6) and sys.argv[1] == "compare":
         return compare(*sys.argv[2:])
     sys.exit(__doc__)
 
