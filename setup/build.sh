@@ -44,11 +44,8 @@ first() {
     return 1
 }
 # Programs.
-for file in platter.exe platterw.exe platter-eject.dll; do cp "$(first "$file")" "$payload/"; done
+for file in platter.exe platterd.exe platterw.exe platter-eject.dll; do cp "$(first "$file")" "$payload/"; done
 cp "$(first platter-steps.exe)" "$stage/tools/"
-for file in "$from"/platterd.exe "$from"/*.dll; do
-    [ ! -e "$file" ] || cp "$file" "$payload/"
-done
 # The driver package.
 cp "$(first platter.sys)" "$(first platter.inf)" "$payload/driver/"
 for file in platter.cat platter-test.cer; do

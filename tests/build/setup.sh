@@ -9,7 +9,7 @@ export PLATTER_QUICK=1 SOURCE_DATE_EPOCH=1700000000
 # made ARCH FOLDER: makes it there; with another umask, time and folder of temporary files for each.
 made() { mkdir -p "$work/$2 tmp" && (umask "$3" && TMPDIR="$work/$2 tmp" setup/build.sh "$1" "$work/$2"); }
 for arch in win64 win32; do
-    if [ ! -e "build/$arch/platter-steps.exe" ]; then skip "$arch" "build/$arch has not been built"; continue; fi
+    [ -e "${PLATTER_PACKAGE:-build/$arch}/platter-steps.exe" ] || { not_ok "build/$arch has been built"; continue; }
     check "$arch: a setup is made" made $arch one 022
     check "$arch: and again" made $arch two 077
     file=$(cd "$work/one" && ls platter-setup-*"$([ $arch = win64 ] && echo [0-9].exe || echo -x86.exe)")
@@ -17,17 +17,14 @@ for arch in win64 win32; do
     machine=$([ $arch = win64 ] && echo x86-64 || echo i386)
     check "$arch: for its processor" sh -c "objdump -f '$work/one/$file' | grep -q $machine"
     check "$arch: leaves nothing in the folder of temporary files" [ -z "$(ls "$work/one tmp")" ]
-    for want in platter.exe platterw.exe platter-eject.dll 'driver\platter.sys' 'driver\platter.inf' 'docs\manual.html' \
+    for want in platter.exe platterd.exe platterw.exe platter-eject.dll 'driver\platter.sys' 'driver\platter.inf' 'docs\manual.html' \
         'licenses\platter.txt'; do
         check "$arch: $want is in it" grep -qF " $want" "$work/one/files-$arch.txt"
     done
     rm -rf "$work/one" "$work/two"
 done
 refuses "an architecture that there is not" 2 "unknown" setup/build.sh arm64 "$work/none"
-PLATTER_PACKAGE=$work/empty
-export PLATTER_PACKAGE
-mkdir -p "$work/empty" "$work/broken"
+mkdir -p "$work/broken"
 printf '#!/bin/sh\nexit 1\n' >"$work/sign" && chmod +x "$work/sign"
-[ ! -e build/win64/platter-steps.exe ] ||
-    refuses "a signature that fails" 1 "" env PLATTER_SIGN="$work/sign" setup/build.sh win64 "$work/broken"
+refuses "a signature that fails" 1 "" env PLATTER_SIGN="$work/sign" setup/build.sh win64 "$work/broken"
 finish
