@@ -36,13 +36,13 @@ INDIRECT_DATA = "1.3.6.1.4.1.311.2.1.4"
 PE_IMAGE_DATA = "1.3.6.1.4.1.311.2.1.15"
 FLAT_DATA = "1.3.6.1.4.1.311.2.1.25"
 DIGESTS = {"sha1": "1.3.14.3.2.26", "sha256": "2.16.840.1.101.3.4.2.1"}
-# The interface packages that hash the two kinds, DRIVER_... of mssip: a PE image, and a file as it is.
+# The subject interface packages (mssip.h) that hash the two kinds: a PE image, and a file as it is.
 PE_PACKAGE = "{C689AAB8-8E78-11D0-8C47-00C04FC295EE}"
 FLAT_PACKAGE = "{DE351A42-8E59-11D0-8C47-00C04FC295EE}"
 # mscat.h: CRYPTCAT_ATTR_AUTHENTICATED | CRYPTCAT_ATTR_DATAASCII | CRYPTCAT_ATTR_NAMEASCII
 ATTRIBUTE_FLAGS = 0x10010001
 
-# What Inf2Cat calls the systems, by machine: (name, version, the first catalogue version it reads not).
+# What Inf2Cat calls the systems, by machine: (name, version, the first version of catalogues that it cannot read).
 SYSTEMS = {
     0x8664: (("7X64", "6.1", 2), ("8X64", "6.2", 3), ("_v63_X64", "6.3", 3), ("_v100_X64", "10.0", 3)),
     0x014C: (("7X86", "6.1", 2), ("8X86", "6.2", 3), ("_v63", "6.3", 3), ("_v100", "10.0", 3)),
@@ -79,7 +79,7 @@ class Member:
         """SPC_INDIRECT_DATA_CONTENT: what was hashed, how, and the digest."""
         empty = der.context(2, der.context(0, constructed=False))
         if self.image:
-            # SpcPeImageData: flags none are set of, and an empty file name ("Authenticode PE Signature Format").
+            # SpcPeImageData: its flags as Microsoft's tools set them, and an empty file name ("Authenticode PE Signature Format").
             what = der.sequence(der.oid(PE_IMAGE_DATA),
                                 der.sequence(der.tlv(der.BIT_STRING, b"\x05\xa0"), der.context(0, empty)))
         else:

@@ -35,6 +35,7 @@ check "there is a sum for each file" [ "$(find "$work/first" -type f ! -name '*S
 verify() { osslsigncode verify -CAfile "$work/key/test.pem" "$@" | grep -q "Signature verification: ok"; }
 for file in "platter-setup-$version.exe" "platter-setup-$version-x86.exe"; do
     check "$file is signed" verify -in "$work/first/$file"
+    check "$file has version, icon and manifest" tests/build/resources.py --setup "$work/first/$file"
     check "$file is what the winget manifest names" \
         grep -q "$(sha256sum "$work/first/$file" | cut -c 1-64 | tr a-f A-F)" "$work/first/winget/PlatterProject.Platter.installer.yaml"
 done

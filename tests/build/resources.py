@@ -4,6 +4,7 @@
 icon, manifest, flags, sections. Read with pefile, of Debian's packages, so for Debian's own Python.
 
 usage: tests/build/resources.py [FOLDER ...]     build/win64 and build/win32 otherwise
+       tests/build/resources.py --setup FILE...  the setup program, whose code is NSIS's; succeeds when it is in order
 """
 import glob
 import os
@@ -149,6 +150,23 @@ def look(path, version):
         yield from manifest_problems(image)
 
 
+def look_at_setup(path, version):
+    """It asks for an administrator's rights, and has NSIS's code: no relocations, and the commit's time."""
+    image = pefile.PE(path)
+    yield from version_problems(image, "platter-setup.exe", version)
+    yield from icon_problems(image)
+    for section in image.sections:
+        if section.Characteristics & SECTION_EXECUTE and section.Characteristics & SECTION_WRITE:
+            yield "a section is writable and executable"
+    if not image.OPTIONAL_HEADER.DllCharacteristics & NX:
+        yield "NX_COMPAT is not set"
+    found = resources(image, MANIFEST)
+    if len(found) != 1 or b"requireAdministrator" not in found[0][1]:
+        yield "its manifest does not ask for an administrator's rights"
+    elif not all(system.encode() in found[0][1].lower() for system in SYSTEMS):
+        yield "its manifest does not name the systems from Windows 7 on"
+
+
 def spoiled(data, what):
     """A copy of a program with one thing wrong."""
     image = pefile.PE(data=data, fast_load=True)
@@ -198,6 +216,10 @@ def bites(path, version):
 
 def main():
     version = version_of_project()
+    if sys.argv[1:2] == ["--setup"]:
+        problems = [f"{path}: {problem}" for path in sys.argv[2:] for problem in look_at_setup(path, version)]
+        print("\n".join(problems))
+        sys.exit(bool(problems))
     folders = sys.argv[1:] or [os.path.join(ROOT, "build", arch) for arch in ("win64", "win32")]
     seen = set()
     for folder in folders:
