@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "error_log.h"
+#include "announce.h"
 #include "clock.h"
 #include "text.h"
 #include "trace.h"
@@ -65,29 +66,17 @@ Write(PDEVICE_OBJECT Device, NTSTATUS Code, BOOLEAN WithLetter, WCHAR Letter, UL
     IoWriteErrorLogEntry(entry);
 }
 
-static WCHAR
-LetterOf(PVOLUME Volume)
-{
-    WCHAR letter;
-    KIRQL irql;
-
-    KeAcquireSpinLock(&Platter.Lock, &irql);
-    letter = Volume->Letter;
-    KeReleaseSpinLock(&Platter.Lock, irql);
-    return letter;
-}
-
 void
 ErrorLogProviderGone(PVOLUME Volume)
 {
-    Write(Volume->Device, ERROR_LOG_PROVIDER_GONE, TRUE, LetterOf(Volume), Volume->Owner.ProcessId);
+    Write(Volume->Device, ERROR_LOG_PROVIDER_GONE, TRUE, VolumeLetter(Volume), Volume->Owner.ProcessId);
 }
 
 void
 ErrorLogProviderLate(PVOLUME Volume)
 {
     if (InterlockedExchange(&Volume->LateLogged, 1) == 0)
-        Write(Volume->Device, ERROR_LOG_PROVIDER_LATE, TRUE, LetterOf(Volume), Volume->Owner.ProcessId);
+        Write(Volume->Device, ERROR_LOG_PROVIDER_LATE, TRUE, VolumeLetter(Volume), Volume->Owner.ProcessId);
 }
 
 void
