@@ -203,7 +203,7 @@ static int usage(void)
            "| eject X: | request-eject X: | "
            "devices |\n"
            "       hold FILE SECONDS | start COMMAND | kill NAME.exe | ended NAME.exe | sleep SECONDS | as USER "
-           "PASSWORD dir|run ...\n");
+           "PASSWORD FOLDER CLOSED-FOLDER COMMAND\n");
     return 2;
 }
 
@@ -246,7 +246,7 @@ int wmain(int count, wchar_t **arguments)
         Sleep(wcstoul(arguments[2], NULL, 10) * 1000);
         return 0;
     }
-    if (count == 6 && wcscmp(word, L"as") == 0)
-        return points_as(arguments[2], arguments[3], arguments[4], arguments[5]);
+    if (count == 7 && wcscmp(word, L"as") == 0)
+        return points_as(arguments[2], arguments[3], arguments[4], arguments[5], arguments[6]);
     return usage();
 }

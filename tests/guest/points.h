@@ -17,7 +17,8 @@ int points_no_service(void);
 /* Ends the processes that run `program`, or waits for their end. */
 int points_kill(const wchar_t *program);
 int points_ended(const wchar_t *program);
-/* As another user, in a logon session of his own: lists the folder, then runs the command line. */
-int points_as(const wchar_t *user, const wchar_t *password, const wchar_t *folder, wchar_t *command);
+/* As another user, in a logon session of his own: lists a folder, and one that must be closed, then runs the command line. */
+int points_as(const wchar_t *user, const wchar_t *password, const wchar_t *folder, const wchar_t *closed,
+              wchar_t *command);
 
 #endif

@@ -30,6 +30,7 @@ static int list(const wchar_t *folder)
     (void)_snwprintf(pattern, MAX_PATH, L"%ls\\*", folder);
     pattern[MAX_PATH - 1] = L'\0';
     search = FindFirstFileW(pattern, &found);
+    printf("in %ls\n", folder);
     if (search == INVALID_HANDLE_VALUE)
         return fail("FindFirstFile");
     do
@@ -70,7 +71,8 @@ static int run_as(HANDLE token, wchar_t *command)
     return (int)status;
 }
 
-int points_as(const wchar_t *user, const wchar_t *password, const wchar_t *folder, wchar_t *command)
+int points_as(const wchar_t *user, const wchar_t *password, const wchar_t *folder, const wchar_t *closed,
+              wchar_t *command)
 {
     HANDLE token;
     int status;
@@ -80,6 +82,8 @@ int points_as(const wchar_t *user, const wchar_t *password, const wchar_t *folde
     print_session(token);
     if (ImpersonateLoggedOnUser(token)) {
         status = list(folder);
+        if (list(closed) == 0)
+            status = fail("a folder that was to be closed is open");
         RevertToSelf();
     } else {
         status = fail("ImpersonateLoggedOnUser");

@@ -119,7 +119,7 @@ def fat():
     yield Step("write", 60, r"cmd echo written in the guest> X:\echo.txt")
     yield Step("mkdir", 60, r"cmd md X:\made")
     yield from write_back("copy", "X", r"made\back.bin", "a file is copied to X:")
-    yield Step("list", 60, "platter list", "platter list tells of it", has=("X:", "read-write", "running", "fat.img"))
+    yield Step("list", 60, "platter list", "platter list tells of it", has=("X:", "owner only", "fat.img"))
     yield Step("taken", 120, rf"platter mount {T}\iso.iso --letter X", "a letter that is taken is refused, and by whom",
                status=BUSY, has=("X: is taken by", "PlatterVolume"))
     yield Step("image-busy", 120, rf"platter mount {T}\fat.img --letter Y", "an image that is mounted is refused",
@@ -128,11 +128,17 @@ def fat():
 
 def other_user():
     """One logon only, and late: ReactOS' kernel (2025) stops in its own list of logon sessions after a second one."""
-    yield Step("user-mount", 120, rf"platter mount {T}\fat.img --letter X", has=("is now X:",))
+    yield Step("user-mount", 120, rf"platter mount {T}\fat.img --letter X --shared", has=("is now X:",))
+    yield Step("user-private", 120, rf"platter mount {T}\fat.vhd --letter W", "a writable FAT drive is its user's alone",
+               has=("is now W:", "only you and administrators"))
+    yield Step("user-private-own", 60, r"cmd dir W:\ ", "who opens it", has=("README.md",))
     yield Step("user-made", 60, f"net user {USER} {PASSWORD} /add", status=None)
-    yield Step("user", 200, rf'points as {USER} {PASSWORD} X: "{T}\user.cmd"', status=None)
+    yield Step("user", 200, rf'points as {USER} {PASSWORD} X: W: "{T}\user.cmd"', status=None)
     yield Step("user-sees", 0, "", "another user, in another logon session, sees the same drive", of="user",
                has=("sees README.md",), like=(r"session 0:\w+",), status=None,
+               cannot=("LogonUser: error", "this guest cannot log another user on"))
+    yield Step("user-shut-out", 0, "", "and of a drive that is ours alone the kernel opens nothing to that user", of="user",
+               like=(r"in W:\s+FindFirstFile: error 5\b",), hasnt=("was to be closed",), status=None,
                cannot=("LogonUser: error", "this guest cannot log another user on"))
     no_process = ("CreateProcessAsUser: error|LogonUser: error", "in this guest only the system may start a process as "
                   "another user")
