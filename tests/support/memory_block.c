@@ -22,6 +22,8 @@ struct memory_block {
     unsigned hits[FAULTS];
     size_t fault_count;
     struct memory_counts counts;
+    bool ordered;
+    pthread_mutex_t content; /* when ordered: held by each transfer */
     unsigned inside;
     void (*on_close)(void *context);
     void *on_close_context;
@@ -125,14 +127,28 @@ static uint8_t *page_at(struct memory_block *block, uint64_t offset, bool make)
     return page;
 }
 
+static void content_lock(struct memory_block *block)
+{
+    if (block->ordered)
+        pthread_mutex_lock(&block->content);
+}
+
+static void content_unlock(struct memory_block *block)
+{
+    if (block->ordered)
+        pthread_mutex_unlock(&block->content);
+}
+
 static void transfer(struct memory_block *block, uint8_t *to, const uint8_t *from, size_t length, uint64_t offset)
 {
     if (block->data) {
+        content_lock(block);
         /* One of the two is given; asking for each keeps the compiler from imagining neither. */
         if (to)
             memcpy(to, block->data + offset, length);
         if (from)
             memcpy(block->data + offset, from, length);
+        content_unlock(block);
         return;
     }
     while (length) {
@@ -208,10 +224,13 @@ static enum platter_result memory_discard(struct platter_block *base, uint64_t o
     struct memory_block *block = (struct memory_block *)base;
     enum platter_result result = enter(block, MEMORY_DISCARD, offset, length, err);
 
-    if (result == PLATTER_OK && block->data)
+    if (result == PLATTER_OK && block->data) {
+        content_lock(block);
         memset(block->data + offset, 0, (size_t)length);
-    else if (result == PLATTER_OK)
+        content_unlock(block);
+    } else if (result == PLATTER_OK) {
         discard_pages(block, offset, length);
+    }
     leave(block);
     return result;
 }
@@ -249,6 +268,7 @@ static void memory_close(struct platter_block *base)
         free(block->pages[i]);
     free(block->pages);
     free(block->data);
+    pthread_mutex_destroy(&block->content);
     pthread_mutex_destroy(&block->lock);
     free(block);
 }
@@ -268,6 +288,7 @@ static struct memory_block *create(uint64_t size, uint32_t sector_size, uint32_t
     struct memory_block *block = need(calloc(1, sizeof(*block)));
 
     pthread_mutex_init(&block->lock, NULL);
+    pthread_mutex_init(&block->content, NULL);
     if (platter_block_init(&block->base, &memory_ops, "memory", size, sector_size, 0, caps, NULL)) {
         fprintf(stderr, "memory_block: impossible sizes\n");
         abort();
@@ -290,6 +311,11 @@ struct platter_block *memory_block_create_sparse(uint64_t size, uint32_t sector_
     block->page_count = (size_t)((size + PAGE - 1) / PAGE);
     block->pages = need(calloc(block->page_count ? block->page_count : 1, sizeof(*block->pages)));
     return &block->base;
+}
+
+void memory_block_order(struct platter_block *base)
+{
+    ((struct memory_block *)base)->ordered = true;
 }
 
 uint8_t *memory_block_data(struct platter_block *base)

@@ -32,6 +32,11 @@ struct memory_counts {
 struct platter_block *memory_block_create(uint64_t size, uint32_t sector_size, uint32_t caps);
 /* A disk that holds only the parts of it that are written: size may be terabytes. 64 KiB pages; map tells the rest. */
 struct platter_block *memory_block_create_sparse(uint64_t size, uint32_t sector_size, uint32_t caps);
+/*
+ * From now on transfers come one after the other, as those of a disk: for a layer that may read what is being written, and
+ * not know it. Before other threads are there; not for sparse ones.
+ */
+void memory_block_order(struct platter_block *block);
 /* The bytes of a block made by memory_block_create. */
 uint8_t *memory_block_data(struct platter_block *block);
 /* Up to 32; the first that hits decides. Safe at any time. */

@@ -35,6 +35,7 @@ static void set_up(struct rig *rig, unsigned delay_ms)
 
     rig->below = memory_block_create(SIZE, 512, PLATTER_CAP_WRITE | PLATTER_CAP_DISCARD | PLATTER_CAP_MAP);
     assert_non_null(rig->below);
+    memory_block_order(rig->below);
     for (uint64_t i = 0; i < SIZE; i++)
         memory_block_data(rig->below)[i] = byte_at(i);
     if (delay_ms)
