@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Two builds of one tree, in two folders at different depths, at different times, give the same bytes: what is shipped
 # can be checked by building it. One of the two is build/, which `make test` has just made.
-# usage: reproducible.sh [all]     without "all" platter.exe is built for 64 bits only, to spare two minutes
+# usage: reproducible.sh [all]     without "all" platter.exe is built for 64 bits only and the other programs not at all, to
+#                                   spare three minutes
 set -u
 . tests/lib.sh
 need git cmake ninja x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc
@@ -28,6 +29,10 @@ for arch in win64 win32; do
     targets="platter_sys platter_inf" files="platter.sys platter.inf"
     if [ "$arch" = win64 ] || [ "${1:-}" = all ]; then
         targets="$targets platter" files="$files platter.exe"
+    fi
+    if [ "${1:-}" = all ]; then
+        targets="$targets platterd platterw platter_eject platter_steps"
+        files="$files platterd.exe platterw.exe platter-eject.dll platter-steps.exe"
     fi
     # shellcheck disable=SC2086
     check "$arch, another place" build "$arch" $targets
