@@ -67,6 +67,17 @@ reads_like "external data file" outside.qcow2 base.raw
 keeps_writes "external data file" outside.qcow2 base.raw
 check "a raw external data file stays raw" cmp data.raw shadow.raw
 
+# Bits 0 and 1 of the incompatible features.
+for mark in 1:dirty:"was not closed properly" 2:corrupt:"marked as corrupt"; do
+    IFS=: read -r bit name why <<<"$mark"
+    qemu-img convert -O qcow2 base.raw marked.qcow2
+    printf "\\$bit" | dd of=marked.qcow2 bs=1 seek=79 conv=notrunc status=none
+    sum=$(sha256sum marked.qcow2)
+    reads_like "marked $name" marked.qcow2 base.raw 300
+    refuses "marked $name, it is not written to" 1 "$why.*qemu-img check -r all" "$tool" write marked.qcow2 base.raw 3 1
+    check "marked $name, it is left alone" test "$sum" = "$(sha256sum marked.qcow2)"
+done
+
 survives_cuts "plain" 'image=cut.qcow2; qemu-img create -q -f qcow2 cut.qcow2 12M' zero.raw 20
 survives_cuts "on a backing file" 'image=cut.qcow2; qemu-img create -q -f qcow2 -b base.raw -F raw cut.qcow2' base.raw 20
 survives_cuts "small clusters" 'image=cut.qcow2; qemu-img create -q -f qcow2 -o cluster_size=512 cut.qcow2 2M' zero.raw 30
