@@ -12,7 +12,7 @@ for arch in win64 win32; do
     [ -e "${PLATTER_PACKAGE:-build/$arch}/platter-steps.exe" ] || { not_ok "build/$arch has been built"; continue; }
     check "$arch: a setup is made" made $arch one 022
     check "$arch: and again" made $arch two 077
-    file=$(cd "$work/one" && ls platter-setup-*"$([ $arch = win64 ] && echo [0-9].exe || echo -x86.exe)")
+    file=$(cd "$work/one" && echo platter-setup-*.exe)
     check "$arch: of the same bytes" cmp "$work/one/$file" "$work/two/$file"
     machine=$([ $arch = win64 ] && echo x86-64 || echo i386)
     check "$arch: for its processor" sh -c "objdump -f '$work/one/$file' | grep -q $machine"
