@@ -20,7 +20,8 @@ enum steps_exit event_source_write(struct steps *steps, const wchar_t *dir)
         return STEPS_DONE;
     (void)_snwprintf(file, STEPS_PATH, L"%ls\\platterd.exe", dir);
     file[STEPS_PATH - 1] = L'\0';
-    exit = registry_text(steps, EVENT_KEY, L"EventMessageFile", file);
+    /* As `platter service install` writes it, which does it for who has no setup. */
+    exit = registry_expanded(steps, EVENT_KEY, L"EventMessageFile", file);
     return exit == STEPS_DONE ? registry_number(steps, EVENT_KEY, L"TypesSupported",
                                                 EVENTLOG_ERROR_TYPE | EVENTLOG_WARNING_TYPE | EVENTLOG_INFORMATION_TYPE)
                               : exit;

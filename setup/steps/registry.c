@@ -116,6 +116,11 @@ enum steps_exit registry_text(struct steps *steps, const wchar_t *key, const wch
     return change(steps, key, name, REG_SZ, text, (wcslen(text) + 1) * sizeof(*text));
 }
 
+enum steps_exit registry_expanded(struct steps *steps, const wchar_t *key, const wchar_t *name, const wchar_t *text)
+{
+    return change(steps, key, name, REG_EXPAND_SZ, text, (wcslen(text) + 1) * sizeof(*text));
+}
+
 enum steps_exit registry_number(struct steps *steps, const wchar_t *key, const wchar_t *name, unsigned long number)
 {
     DWORD value = number;

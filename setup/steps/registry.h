@@ -5,8 +5,9 @@
 
 #include "steps.h"
 
-/* REG_SZ, REG_DWORD, and a value without data, which stands for its name. `name` "": the key's default value. */
+/* REG_SZ, REG_EXPAND_SZ, REG_DWORD, and a value without data, which stands for its name. `name` "": the key's default value. */
 enum steps_exit registry_text(struct steps *steps, const wchar_t *key, const wchar_t *name, const wchar_t *text);
+enum steps_exit registry_expanded(struct steps *steps, const wchar_t *key, const wchar_t *name, const wchar_t *text);
 enum steps_exit registry_number(struct steps *steps, const wchar_t *key, const wchar_t *name, unsigned long number);
 enum steps_exit registry_mark(struct steps *steps, const wchar_t *key, const wchar_t *name);
 
