@@ -208,8 +208,10 @@ static enum platter_result remove_everything(const struct cli_devices *devices, 
 
     if (result == PLATTER_OK)
         result = cli_service_remove(restart, err);
-    if (result == PLATTER_OK)
+    if (result == PLATTER_OK) {
+        cli_devices_forget();
         cli_inf_forget(devices->inf);
+    }
     return result;
 }
 

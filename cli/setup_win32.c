@@ -23,6 +23,7 @@
 #endif
 
 #define HARDWARE_ID L"" PLATTER_BUS_HARDWARE_ID
+#define VOLUME_ENUMERATOR L"Platter" /* the first part of PLATTER_VOLUME_DEVICE_ID */
 
 enum platter_result cli_setup_may(struct platter_error *err)
 {
@@ -224,6 +225,24 @@ enum platter_result cli_devices_remove(bool *restart, struct platter_error *err)
     if (result == PLATTER_OK)
         forget_volumes();
     return result;
+}
+
+void cli_devices_forget(void)
+{
+    HDEVINFO set = SetupDiGetClassDevsW(NULL, VOLUME_ENUMERATOR, NULL, DIGCF_ALLCLASSES);
+    SP_DEVINFO_DATA device = {.cbSize = sizeof(device)};
+
+    if (set == INVALID_HANDLE_VALUE)
+        return;
+    for (DWORD index = 0; SetupDiEnumDeviceInfo(set, index, &device); index++) {
+        ULONG status = 0, problem = 0;
+        bool ignored = false;
+
+        /* What is gone has no node any more; one that is there yet goes with its handle. */
+        if (CM_Get_DevNode_Status(&status, &problem, device.DevInst, 0) != CR_SUCCESS || !(status & DN_STARTED))
+            (void)remove_device(set, &device, &ignored);
+    }
+    SetupDiDestroyDeviceInfoList(set);
 }
 
 void cli_inf_forget(const wchar_t *name)

@@ -25,6 +25,11 @@ enum platter_result cli_devices_find(struct cli_devices *devices, struct platter
 enum platter_result cli_device_install(const wchar_t *inf, bool *restart, struct platter_error *err);
 /* Removes all of them, and what Windows has written down of their volumes. */
 enum platter_result cli_devices_remove(bool *restart, struct platter_error *err);
+/*
+ * Takes out the records that Windows keeps of the drives that were there, once the bus device is removed. Best effort: one left
+ * over does no harm, and is used again by the next drive of its number.
+ */
+void cli_devices_forget(void);
 /* Takes the copy of our INF out of the system. Best effort: a copy left over does no harm. */
 void cli_inf_forget(const wchar_t *name);
 

@@ -200,8 +200,7 @@ static int start(wchar_t *command)
 static int usage(void)
 {
     printf("usage: points show X: | all | letters | service FILE.sys | no-service | gone X: SECONDS | there X: SECONDS "
-           "| eject X: | request-eject X: | "
-           "devices |\n"
+           "| eject X: | request-eject X: | driver-eject X: FILE.sys | devices |\n"
            "       hold FILE SECONDS | start COMMAND | kill NAME.exe | ended NAME.exe | sleep SECONDS | as USER "
            "PASSWORD FOLDER CLOSED-FOLDER COMMAND\n");
     return 2;
@@ -232,6 +231,8 @@ int wmain(int count, wchar_t **arguments)
         return eject(arguments[2]);
     if (count == 3 && wcscmp(word, L"request-eject") == 0)
         return points_request_eject(arguments[2]);
+    if (count == 4 && wcscmp(word, L"driver-eject") == 0)
+        return points_driver_eject(arguments[2], arguments[3]);
     if (count == 2 && wcscmp(word, L"devices") == 0)
         return points_devices();
     if (count == 4 && wcscmp(word, L"hold") == 0)

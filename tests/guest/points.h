@@ -14,6 +14,8 @@ int points_request_eject(const wchar_t *letter);
 /* Starts the driver by the service manager alone, with no device node for its bus; stops it and forgets it. */
 int points_service(const wchar_t *file);
 int points_no_service(void);
+/* Has eject.sys (`file`) ask for the ejection of the device that the letter stands for. */
+int points_driver_eject(const wchar_t *letter, const wchar_t *file);
 /* Ends the processes that run `program`, or waits for their end. */
 int points_kill(const wchar_t *program);
 int points_ended(const wchar_t *program);

@@ -75,7 +75,8 @@ static int request(HDEVINFO set, SP_DEVINFO_DATA *device, const wchar_t *name)
     if (_wcsicmp(own, name) != 0 && !(status & DN_STARTED))
         return -1;
     result = CM_Request_Device_EjectW(device->DevInst, &type, veto, MAX_PATH, 0);
-    printf("CM_Request_Device_Eject: %lu veto %d %ls\n", result, (int)type, veto);
+    printf("CM_Request_Device_Eject: %lu%s veto %d %ls\n", result,
+           result == CR_CALL_NOT_IMPLEMENTED ? " (CR_CALL_NOT_IMPLEMENTED)" : "", (int)type, veto);
     return result == CR_SUCCESS ? 0 : 1;
 }
 

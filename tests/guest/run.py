@@ -23,7 +23,7 @@ sys.path.insert(0, HERE)
 import guest  # noqa: E402
 import steps  # noqa: E402
 
-PROGRAMS = ("platter.sys", "platter.inf", "guest/platter.exe", "guest/points.exe", "guest/rig.exe")
+PROGRAMS = ("platter.sys", "platter.inf", "guest/platter.exe", "guest/points.exe", "guest/rig.exe", "guest/eject.sys")
 # What a kernel says when something has gone wrong inside it.
 WRONG = re.compile(r"Assertion .*failed|\*\*\* Assert|Break, or Ignore|kdb:>|Fatal System Error|Technical information:|"
                    r"\*\*\* STOP|BugCheck|bugcheck|Bug check|DRIVER_VERIFIER|Driver Verifier|Page Fault|"

@@ -176,8 +176,26 @@ def eject():
     yield Step("eject-read", 60, r"cmd type X:\echo.txt", "and read", has=("written in the guest",))
     yield Step("request-eject", 90, "points request-eject X:", "CM_Request_Device_Eject, as 'Safely Remove Hardware' asks",
                has=("CM_Request_Device_Eject: 0 ",),
-               cannot=(r"CM_Request_Device_Eject: (19|32) ", "this kernel has no query-and-remove for programs"))
+               cannot=(r"CM_Request_Device_Eject: \d+ \(CR_CALL_NOT_IMPLEMENTED\)",
+                       "this kernel has no query-and-remove for programs, and says so (a driver's request follows)"))
     yield Step("request-end", 120, "platter unmount X:", status={OK, NOT_FOUND})
+
+
+def eject_by_driver():
+    """The same way down in the kernel: QUERY_REMOVE, which CDFS answers for its files and passes on, then EJECT."""
+    ask = rf"points driver-eject R: {T}\eject.sys"
+    yield Step("driver-eject-mount", 120, rf"platter mount {T}\iso.iso --letter R", has=("is now R:", BY_PNP))
+    yield Step("driver-eject-read", 60, r"cmd type R:\README.md", has=("# Platter",))
+    yield Step("driver-eject-hold", 30, rf'points start "{T}\points.exe hold R:\large.bin 14"')
+    yield Step("driver-eject-wait", 30, "points sleep 3")
+    yield Step("driver-eject-busy", 60, ask, has=("asked",))
+    yield Step("driver-eject-still", 60, r"cmd type R:\README.md", "a driver asks the PnP manager for ejection "
+               "(IoRequestDeviceEject): with a file open CDFS refuses QUERY_REMOVE, and the drive goes on", has=("# Platter",))
+    yield Step("driver-eject-over", 60, "points sleep 12")
+    yield Step("driver-eject", 60, ask, "once the file is closed it is asked again", has=("asked",))
+    yield gone("driver-eject-gone", "R", "QUERY_REMOVE and EJECT take the drive away: the letter is gone")
+    yield Step("driver-eject-process", 40, "points ended platter.exe", "and so is the process", has=("running 0",))
+    yield Step("driver-eject-points", 30, "points all", "no point is left", same_as="points-before")
 
 
 def kinds():
@@ -248,6 +266,9 @@ def ntfs():
     unread = ("(?i)GetVolumeInformation: error|cannot open", "this guest's NTFS driver does not take it")
     yield Step("ntfs-show", 60, "points show N:", "by the system's NTFS driver", has=("filesystem NTFS",), cannot=unread)
     yield Step("ntfs-dir", 60, r"cmd dir N:\ ", "and lists its files", has=("README.md", "large.bin"), cannot=unread)
+    yield Step("ntfs-copy", 200, rf"cmd copy /b N:\large.bin {T}\out\ntfs.bin", "a file is copied from it", has=("1 file",), cannot=unread)
+    yield Step("ntfs-fc", 120, rf"cmd fc /b {T}\out\ntfs.bin {T}\f\large.bin", "and equals the original", has=("no differences",),
+               cannot=("(?i)cannot (open|find)", "this guest's NTFS driver has not read it"))
     yield Step("ntfs-unmount", 120, "platter unmount N: --force", status=None)
     yield gone("ntfs-gone", "N", "its letter is gone")
 
@@ -272,5 +293,5 @@ USER_COMMANDS = rf"""@{T}\platter.exe list
 
 
 def all_steps():
-    for part in (before, by_service, install, fat, busy_and_unmount, eject, kinds, killed, cycles, picture, other_user, ntfs, remove):
+    for part in (before, by_service, install, fat, busy_and_unmount, eject, eject_by_driver, kinds, killed, cycles, picture, other_user, ntfs, remove):
         yield from part()

@@ -14,6 +14,12 @@ devices() {
     grep -c -i 'HardwareID.*PlatterBus' "$work/registry"
 }
 
+# Drives that were there, of which the system keeps a record each.
+records() {
+    wine_run 30 reg query 'HKLM\System\CurrentControlSet\Enum\Platter' /s >"$work/registry" 2>/dev/null
+    grep -c -i '\\Volume\\[0-9]*.$' "$work/registry"
+}
+
 refuses "mount without the driver says so" 17 "driver" platter mount "$(wine_path "$image")" --letter P
 refuses "list without the driver says so" 17 "driver" platter list
 check "status without the driver" [ "$(state 'j["installed"]')" = False ]
@@ -31,8 +37,10 @@ refuses "the driver is not removed under a mounted drive" 5 "mount" platter driv
 check "and the drive goes on reading" drive_reads P "$image" "$offset" "$length"
 check "driver install under a mounted drive changes nothing" platter driver install
 check "unmount" platter unmount P:
+check "the system keeps a record of the drive" [ "$(records)" -ge 1 ]
 check "driver remove" platter driver remove
 check "there is no device" [ "$(devices)" = 0 ]
+check "and no record of the drive" [ "$(records)" = 0 ]
 check "status after removal" [ "$(state 'j["installed"]')" = False ]
 check "the driver file is gone" [ ! -e "$wine_prefix/drive_c/windows/system32/drivers/platter.sys" ]
 refuses "list after removal" 17 "driver" platter list
