@@ -170,6 +170,7 @@ Start(PVOLUME Volume)
     return STATUS_SUCCESS;
 }
 
+/* Listed or not: one that reported itself failed still is, and leaves the list with the withdrawal. */
 static NTSTATUS
 SurpriseRemoval(PVOLUME Volume)
 {
@@ -178,7 +179,6 @@ SurpriseRemoval(PVOLUME Volume)
     KeAcquireSpinLock(&Platter.Lock, &irql);
     Volume->PnpStarted = FALSE;
     Volume->PnpSurprised = TRUE;
-    Volume->Reported = FALSE;
     KeReleaseSpinLock(&Platter.Lock, irql);
     VolumeBeginRemove(Volume);
     VolumeSettle(Volume);
@@ -200,7 +200,7 @@ Remove(PVOLUME Volume)
 
     KeAcquireSpinLock(&Platter.Lock, &irql);
     listed = Volume->Listed;
-    stays = Volume->Reported;
+    stays = (BOOLEAN)(Volume->Reported && !Volume->PnpSurprised);
     Volume->PnpStarted = FALSE;
     Volume->PnpRemoved = TRUE;
     if (!listed)

@@ -86,6 +86,25 @@ void RigStop(void)
     SimStop();
 }
 
+ULONG RigSeeds(ULONG Usual)
+{
+    const char *asked = getenv("NTSIM_SEEDS");
+
+    if (getenv("NTSIM_SEED"))
+        return 1;
+    return asked ? (ULONG)strtoul(asked, NULL, 0) : Usual;
+}
+
+HANDLE RigOpenP(PSIM_PROCESS Process)
+{
+    HANDLE volume;
+    NTSTATUS status = SimOpen(Process, "\\\\.\\P:", RW, &volume);
+
+    if (status != STATUS_SUCCESS)
+        SimBug("P: cannot be opened: %08x", status);
+    return volume;
+}
+
 HANDLE CtlOpen(PSIM_PROCESS Process)
 {
     HANDLE control;

@@ -39,6 +39,10 @@ void RigStartWith(RIG_ROUTE Route, const SIM_OPTIONS *Options);
 BOOLEAN RigReuse(RIG_ROUTE Route, const SIM_OPTIONS *Options);
 /* Removes the bus, unloads the driver, and the simulator checks that nothing is left. */
 void RigStop(void);
+/* How many schedules a test is run under: NTSIM_SEEDS, or as many as usual; one, when NTSIM_SEED replays it. */
+ULONG RigSeeds(ULONG Usual);
+/* P: for reading and writing; must work. */
+HANDLE RigOpenP(PSIM_PROCESS Process);
 
 /* ---- The control device by hand ---------------------------------------------------------------------------------- */
 

@@ -241,12 +241,107 @@ static void dies_before_it_runs(void **state)
         }
 }
 
+/* A volume whose requests the test answers itself, by hand. */
+static HANDLE MountByHand(PROVIDER *p)
+{
+    RigStart(RigLink);
+    ProviderStart(p, Rig.User, MIB, 1);
+    ProviderMountDefault(p);
+    SimCancelAll(Rig.User, p->Control); /* the honest worker goes home */
+    SimThreadJoin(p->Threads[0]);
+    p->Workers = 0;
+    return RigOpenP(Rig.User);
+}
+
+/* An answer is for the request it names, whatever else it looks like; the others are counted and change nothing. */
+static void an_answer_names_its_request(void **state)
+{
+    static UCHAR batch[PLATTER_TRANSACT_DATA_OFFSET + 65536];
+    static const ULONG64 off[] = {1, 2, 16, 32, 64, 128, 256, 1024, 4096, 65536, 1u << 31, 1ull << 32, 1ull << 63};
+    const struct platter_transact_out *out = (const struct platter_transact_out *)batch;
+    const struct platter_request *request = (const struct platter_request *)(out + 1);
+    struct {
+        struct platter_transact_in Head;
+        struct platter_answer Answer;
+    } in = {.Head = {.fetch_max = 1}};
+    struct platter_volume_info info;
+    UCHAR data[512];
+    HANDLE volume;
+    PROVIDER p;
+    PSIM_IO io;
+
+    (void)state;
+    volume = MountByHand(&p);
+    io = SimReadStart(Rig.User, volume, 512, data, sizeof(data));
+    in.Head.fetch_max = 1;
+    in.Head.flags = PLATTER_TRANSACT_NO_WAIT;
+    assert_status(STATUS_SUCCESS, SimIoctl(Rig.User, p.Control, PLATTER_IOCTL_TRANSACT, &in, sizeof(in.Head), batch,
+                                           sizeof(batch), NULL));
+    assert_int_equal(out->request_count, 1);
+    in.Answer = (struct platter_answer){request->request_id, PLATTER_STATUS_OK, 512, request->data_offset, 0};
+    memcpy(batch + in.Answer.data_offset, p.Image + 512, 512);
+    in.Head.fetch_max = 0;
+    in.Head.answer_count = 1;
+    for (unsigned i = 0; i < 2 * sizeof(off) / sizeof(off[0]); i++) {
+        ULONG64 right = in.Answer.request_id;
+        in.Answer.request_id += i % 2 ? off[i / 2] : 0 - off[i / 2];
+        assert_status(STATUS_SUCCESS, SimIoctl(Rig.User, p.Control, PLATTER_IOCTL_TRANSACT, &in, sizeof(in), batch,
+                                               sizeof(batch), NULL));
+        assert_int_equal(out->answers_late, 1);
+        if (SimIoDone(io))
+            SimBug("request %llu is ended by an answer to %llu", (unsigned long long)right,
+                   (unsigned long long)in.Answer.request_id);
+        in.Answer.request_id = right;
+    }
+    memcpy(batch + in.Answer.data_offset, p.Image + 512, 512);
+    assert_status(STATUS_SUCCESS,
+                  SimIoctl(Rig.User, p.Control, PLATTER_IOCTL_TRANSACT, &in, sizeof(in), batch, sizeof(batch), NULL));
+    assert_int_equal(out->answers_late, 0);
+    assert_status(STATUS_SUCCESS, SimIoWait(io, NULL));
+    assert_memory_equal(data, p.Image + 512, 512);
+    assert_true(CtlInfo(Rig.User, p.VolumeId, &info));
+    assert_int_equal(info.late_answers, 2 * sizeof(off) / sizeof(off[0]));
+    SimClose(Rig.User, volume);
+    ProviderStop(&p);
+    RigStop();
+}
+
+/* Two requests and a batch that has room for one and a half: the second comes whole with the next, not cut in two. */
+static void what_does_not_fit_waits(void **state)
+{
+    enum { ONE = 8192, ROOM = PLATTER_TRANSACT_DATA_OFFSET + ONE + ONE / 2 };
+    static UCHAR batch[ROOM], data[2][ONE];
+    const struct platter_transact_out *out = (const struct platter_transact_out *)batch;
+    const struct platter_request *request = (const struct platter_request *)(out + 1);
+    struct platter_transact_in in = {.fetch_max = 8, .flags = PLATTER_TRANSACT_NO_WAIT};
+    PSIM_IO ios[2];
+    HANDLE volume;
+    PROVIDER p;
+
+    (void)state;
+    volume = MountByHand(&p);
+    for (ULONG i = 0; i < 2; i++)
+        ios[i] = SimReadStart(Rig.User, volume, i * ONE, data[i], ONE);
+    for (ULONG i = 0; i < 2; i++) {
+        assert_status(STATUS_SUCCESS,
+                      SimIoctl(Rig.User, p.Control, PLATTER_IOCTL_TRANSACT, &in, sizeof(in), batch, ROOM, NULL));
+        assert_int_equal(out->request_count, 1);
+        assert_int_equal(request->offset, i * ONE);
+        assert_int_equal(request->length, ONE);
+    }
+    SimClose(Rig.User, p.Control);
+    for (int i = 0; i < 2; i++)
+        assert_false(NT_SUCCESS(SimIoWait(ios[i], NULL)));
+    SimClose(Rig.User, volume);
+    ProviderFree(&p);
+    RigStop();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        RIG_TEST(wrong_at_each_point),
-        RIG_TEST(dies_at_each_point),
-        RIG_TEST(dies_before_it_runs),
+        RIG_TEST(wrong_at_each_point),         RIG_TEST(dies_at_each_point),      RIG_TEST(dies_before_it_runs),
+        RIG_TEST(an_answer_names_its_request), RIG_TEST(what_does_not_fit_waits),
     };
 
     if (RigArguments(argc, argv))

@@ -83,12 +83,65 @@ static void the_bus_without_a_mount_manager(void **state)
     RigStop();
 }
 
+/* No memory for the list of children when one has gone: the PnP manager keeps the old list, and is to be asked again. */
+static void a_list_that_found_no_memory(void **state)
+{
+    ULONG hit = 0;
+
+    (void)state;
+    for (ULONG nth = 1;; nth++) {
+        NTSTATUS status;
+        BOOLEAN fired;
+        RigStart(RigPnp);
+        ProviderStart(&P, Rig.User, MIB, 1);
+        ProviderMountDefault(&P);
+        SimFaultArm(nth);
+        status = CtlRemove(Rig.User, P.Control, P.VolumeId, PLATTER_REMOVE_FORCE);
+        fired = SimFaultFired();
+        SimFaultArm(0);
+        SimSleep(5000);
+        if (status == STATUS_SUCCESS && SimPnpChildren(Rig.Bus))
+            SimBug("fault %u: the drive stays", nth);
+        ProviderStop(&P);
+        RigStop();
+        hit += fired && status == STATUS_SUCCESS;
+        if (!fired)
+            break;
+    }
+    assert_true(hit > 0);
+}
+
+/* The bus goes and the control device with it; no memory for either as it comes back: it does not, and later it does. */
+static void the_bus_comes_back_without_memory(void **state)
+{
+    NTSTATUS status = STATUS_UNSUCCESSFUL;
+    ULONG nth;
+
+    (void)state;
+    RigStart(RigPnp);
+    SimPnpRemove(Rig.Bus);
+    Rig.Bus = NULL;
+    for (nth = 1; !NT_SUCCESS(status); nth++) {
+        SimFaultArm(nth);
+        Rig.Bus = SimPnpAddRoot(Rig.Driver, PLATTER_BUS_HARDWARE_ID, &status);
+        SimFaultArm(0);
+        assert_int_equal(Rig.Bus != NULL, NT_SUCCESS(status));
+    }
+    assert_true(nth > 3);
+    ProviderStart(&P, Rig.User, MIB, 1);
+    ProviderMountDefault(&P);
+    ProviderStop(&P);
+    RigStop();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         RIG_TEST(relations_of_the_bus),
         RIG_TEST(a_drive_without_a_label),
         RIG_TEST(the_bus_without_a_mount_manager),
+        RIG_TEST(a_list_that_found_no_memory),
+        RIG_TEST(the_bus_comes_back_without_memory),
     };
 
     if (RigArguments(argc, argv))

@@ -10,15 +10,6 @@
 
 enum { POINTS = 14 };
 
-static ULONG Seeds(ULONG usual)
-{
-    const char *asked = getenv("NTSIM_SEEDS");
-
-    if (getenv("NTSIM_SEED"))
-        return 1;
-    return asked ? (ULONG)strtoul(asked, NULL, 0) : usual;
-}
-
 typedef struct CANCELLER {
     PSIM_PROCESS Process;
     HANDLE Handle;
@@ -46,7 +37,7 @@ static void Check(NTSTATUS status, NTSTATUS other, const char *what)
 static void start_is_cancelled(void **state)
 {
     (void)state;
-    for (ULONG seed = 1; seed <= Seeds(5); seed++)
+    for (ULONG seed = 1; seed <= RigSeeds(5); seed++)
         for (ULONG point = 0; point < POINTS; point++) {
             struct platter_volume_create_in shape = ShapeDefault(64 * 1024);
             struct platter_volume_create_out out;
@@ -83,7 +74,7 @@ static void start_is_cancelled(void **state)
 static void remove_is_cancelled(void **state)
 {
     (void)state;
-    for (ULONG seed = 1; seed <= Seeds(5); seed++)
+    for (ULONG seed = 1; seed <= RigSeeds(5); seed++)
         for (ULONG point = 0; point < POINTS; point++) {
             struct platter_volume_info info;
             CANCELLER canceller = {NULL, NULL, point * point};
@@ -135,7 +126,7 @@ static void Remover(void *context)
 static void removed_by_many(void **state)
 {
     (void)state;
-    for (ULONG seed = 1; seed <= Seeds(24); seed++) {
+    for (ULONG seed = 1; seed <= RigSeeds(24); seed++) {
         struct platter_volume_info info;
         REMOVER r;
         PSIM_THREAD threads[3];
@@ -162,7 +153,7 @@ static void removed_by_many(void **state)
 static void removed_while_it_starts(void **state)
 {
     (void)state;
-    for (ULONG seed = 0; seed <= Seeds(20); seed++) {
+    for (ULONG seed = 0; seed <= RigSeeds(20); seed++) {
         SIM_OPTIONS options = {.Seed = seed, .NoAutoMount = TRUE}; /* the letter is waited for */
         struct platter_volume_create_in shape = ShapeDefault(64 * 1024);
         struct platter_volume_start_in start = {0};
@@ -199,11 +190,65 @@ static void removed_while_it_starts(void **state)
     }
 }
 
+typedef struct ENDING {
+    CANCELLER Canceller;
+    BOOLEAN Link; /* P: is there, or is not, shortly before the answer */
+} ENDING;
+
+static void CancelAtTheEnd(void *context)
+{
+    ENDING *e = context;
+    char target[64];
+
+    while (SimLinkTarget(Rig.Other, "\\??\\P:", target, sizeof(target)) != e->Link)
+        SimYieldNow();
+    Canceller(&e->Canceller);
+}
+
+/*
+ * A cancel that comes as the request is answered: IoCancelIrp has taken the cancel routine off and has not run it yet. The
+ * one that answers must leave the request to it.
+ */
+static void cancelled_as_it_ends(void **state)
+{
+    (void)state;
+    for (ULONG seed = 1; seed <= RigSeeds(400); seed++) {
+        struct platter_volume_create_in shape = ShapeDefault(64 * 1024);
+        struct platter_volume_start_in start = {0};
+        struct platter_volume_remove_in remove = {0, PLATTER_REMOVE_FORCE, 0};
+        struct platter_volume_create_out out;
+        struct platter_volume_info info;
+        BOOLEAN removes = (BOOLEAN)(seed % 2);
+        ENDING ending;
+        PSIM_THREAD thread;
+        HANDLE control;
+        PSIM_IO io;
+        PROVIDER p;
+        RigStartWith(RigLink, &(SIM_OPTIONS){.Seed = seed});
+        ProviderStart(&p, Rig.User, 64 * 1024, 1);
+        control = CtlOpenHello(Rig.User);
+        assert_status(STATUS_SUCCESS, CtlCreateVolume(Rig.User, p.Control, &shape, &out));
+        p.VolumeId = start.volume_id = remove.volume_id = out.volume_id;
+        if (removes)
+            assert_status(STATUS_SUCCESS, CtlStartVolume(Rig.User, p.Control, out.volume_id, &info));
+        ending = (ENDING){{Rig.User, removes ? control : p.Control, SimRandom(16)}, (BOOLEAN)!removes};
+        thread = SimThreadCreate(Rig.Other, "canceller", CancelAtTheEnd, &ending);
+        io = removes ? SimIoctlStart(Rig.User, control, PLATTER_IOCTL_VOLUME_REMOVE, &remove, sizeof(remove), NULL, 0)
+                     : SimIoctlStart(Rig.User, p.Control, PLATTER_IOCTL_VOLUME_START, &start, sizeof(start), &info,
+                                     sizeof(info));
+        Check(SimIoWait(io, NULL), STATUS_NO_SUCH_DEVICE, removes ? "VOLUME_REMOVE" : "VOLUME_START");
+        SimThreadJoin(thread);
+        SimClose(Rig.User, control);
+        ProviderStop(&p);
+        RigStop();
+    }
+}
+
 /* TRANSACTs that wait, cancelled with the rest of their handle; each gives its session back. */
 static void waiting_workers_are_cancelled(void **state)
 {
     (void)state;
-    for (ULONG seed = 1; seed <= Seeds(5); seed++)
+    for (ULONG seed = 1; seed <= RigSeeds(5); seed++)
         for (ULONG point = 0; point < POINTS; point++) {
             CANCELLER canceller = {NULL, NULL, point * 3};
             PSIM_THREAD thread;
@@ -259,7 +304,7 @@ static void requests_are_cancelled(void **state)
     UCHAR *data = calloc(1, 32768);
 
     (void)state;
-    for (ULONG seed = 1; seed <= Seeds(5); seed++) {
+    for (ULONG seed = 1; seed <= RigSeeds(5); seed++) {
         struct platter_volume_create_in shape = ShapeDefault(MIB);
         struct platter_volume_info info;
         HANDLE volume;
@@ -299,6 +344,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         RIG_TEST(start_is_cancelled),      RIG_TEST(remove_is_cancelled),           RIG_TEST(removed_by_many),
         RIG_TEST(removed_while_it_starts), RIG_TEST(waiting_workers_are_cancelled), RIG_TEST(requests_are_cancelled),
+        RIG_TEST(cancelled_as_it_ends),
     };
 
     if (RigArguments(argc, argv))

@@ -2,16 +2,6 @@
 /* Deadlines: of a request, and of each piece of one that is longer than a batch. */
 #include "rig.h"
 
-static HANDLE OpenVolume(PSIM_PROCESS process)
-{
-    HANDLE volume;
-    NTSTATUS status = SimOpen(process, "\\\\.\\P:", RW, &volume);
-
-    if (status != STATUS_SUCCESS)
-        SimBug("P: cannot be opened: %08x", status);
-    return volume;
-}
-
 /* A silent provider: the request ends at its deadline, not later, and its answer afterwards is late. */
 static void deadlines_are_kept(void **state)
 {
@@ -30,7 +20,7 @@ static void deadlines_are_kept(void **state)
         shape = ShapeDefault(MIB);
         shape.deadline_ms = asked[deadline];
         assert_status(STATUS_SUCCESS, ProviderMount(&p, &shape));
-        volume = OpenVolume(Rig.User);
+        volume = RigOpenP(Rig.User);
         p.Conduct = ConductSilent;
         begin = SimMilliseconds();
         assert_status(STATUS_IO_DEVICE_ERROR, SimRead(Rig.User, volume, 0, data, 512, NULL));
@@ -67,7 +57,7 @@ static HANDLE MountInPieces(PROVIDER *p)
     shape.deadline_ms = 1000;
     assert_status(STATUS_SUCCESS, ProviderMount(p, &shape));
     p->Conduct = ConductLate;
-    return OpenVolume(Rig.User);
+    return RigOpenP(Rig.User);
 }
 
 /* Slow is not stuck: a long read whose every piece comes within the deadline succeeds, however long it takes in all. */

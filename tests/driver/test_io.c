@@ -2,16 +2,6 @@
 /* Requests: what arrives, in what pieces, with what outcome; cancelling, providers of every conduct. */
 #include "rig.h"
 
-static HANDLE OpenVolume(PSIM_PROCESS process)
-{
-    HANDLE volume;
-    NTSTATUS status = SimOpen(process, "\\\\.\\P:", RW, &volume);
-
-    if (status != STATUS_SUCCESS)
-        SimBug("P: cannot be opened: %08x", status);
-    return volume;
-}
-
 /* disk.sys: whole sectors inside the volume or STATUS_INVALID_PARAMETER; nothing to do succeeds. */
 static void ranges_are_checked(void **state)
 {
@@ -49,7 +39,7 @@ static void ranges_are_checked(void **state)
     RigStart(RigPnp);
     ProviderStart(&p, Rig.User, MIB, 1);
     ProviderMountDefault(&p);
-    volume = OpenVolume(Rig.User);
+    volume = RigOpenP(Rig.User);
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         NTSTATUS status = SimRead(Rig.User, volume, (ULONG64)cases[i].Offset, data, cases[i].Length, &bytes);
         if (status != cases[i].Status)
@@ -82,7 +72,7 @@ static void long_requests_go_in_pieces(void **state)
         RigStart(RigLink);
         ProviderStartBatch(&p, Rig.User, 4 * MIB, 2, batches[i], 1 + i * 7);
         ProviderMountDefault(&p);
-        volume = OpenVolume(Rig.User);
+        volume = RigOpenP(Rig.User);
         assert_status(STATUS_SUCCESS, SimRead(Rig.User, volume, 512, data, size, &bytes));
         assert_int_equal(bytes, size);
         assert_memory_equal(data, p.Image + 512, size);
@@ -115,7 +105,7 @@ static void many_in_flight(void **state)
         ProviderStart(&p, Rig.User, 4 * MIB, 3);
         ProviderMountDefault(&p);
         p.Conduct = shuffled ? ConductShuffled : ConductHonest;
-        volume = OpenVolume(Rig.User);
+        volume = RigOpenP(Rig.User);
         for (ULONG i = 0; i < COUNT; i++)
             ios[i] = SimReadStart(Rig.User, volume, (ULONG64)(COUNT - i) * 8192, data + i * 4096, 4096);
         for (ULONG i = 0; i < COUNT; i++) {
@@ -155,7 +145,7 @@ static void every_status_has_its_meaning(void **state)
     ProviderStart(&p, Rig.User, MIB, 1);
     ProviderMountDefault(&p);
     p.Conduct = ConductStatus;
-    volume = OpenVolume(Rig.User);
+    volume = RigOpenP(Rig.User);
     for (ULONG i = 0; i < 10; i++) {
         p.Status = i;
         assert_status(expected[i], SimRead(Rig.User, volume, 0, data, 512, &bytes));
@@ -189,7 +179,7 @@ static void bad_answers_are_io_errors(void **state)
     RigStart(RigLink);
     ProviderStart(&p, Rig.User, MIB, 1);
     ProviderMountDefault(&p);
-    volume = OpenVolume(Rig.User);
+    volume = RigOpenP(Rig.User);
     for (unsigned i = 0; i < sizeof(conducts) / sizeof(conducts[0]); i++) {
         p.Conduct = conducts[i];
         memset(data, 0xee, sizeof(data));
@@ -224,7 +214,7 @@ static void cancel_waiting_and_fetched(void **state)
         RigStart(RigLink);
         ProviderStart(&p, Rig.User, MIB, 1);
         ProviderMountDefault(&p);
-        volume = OpenVolume(Rig.User);
+        volume = RigOpenP(Rig.User);
         p.Conduct = ConductLate;
         p.LateMs = 1000;
         if (!fetched) { /* the only worker is busy with another */
@@ -265,7 +255,7 @@ static void a_reader_that_dies_takes_its_requests_along(void **state)
     ProviderStart(&p, Rig.User, MIB, 1);
     ProviderMountDefault(&p);
     reader = SimProcessCreate("reader", SimUserPlain);
-    volume = OpenVolume(reader);
+    volume = RigOpenP(reader);
     p.Conduct = ConductSilent;
     for (int i = 0; i < 8; i++)
         ios[i] = SimReadStart(reader, volume, 0, data[i], 512);
@@ -274,7 +264,7 @@ static void a_reader_that_dies_takes_its_requests_along(void **state)
     for (int i = 0; i < 8; i++)
         assert_status(STATUS_CANCELLED, SimIoWait(ios[i], NULL));
     p.Conduct = ConductHonest;
-    volume = OpenVolume(Rig.User);
+    volume = RigOpenP(Rig.User);
     assert_status(STATUS_SUCCESS, SimRead(Rig.User, volume, 0, data[0], 512, NULL));
     SimClose(Rig.User, volume);
     ProviderStop(&p);
@@ -293,7 +283,7 @@ static void read_only_volumes_are_not_written(void **state)
     ProviderStart(&p, Rig.User, MIB, 1);
     shape.flags = PLATTER_VOLUME_READ_ONLY;
     assert_status(STATUS_SUCCESS, ProviderMount(&p, &shape));
-    volume = OpenVolume(Rig.User);
+    volume = RigOpenP(Rig.User);
     assert_status(STATUS_SUCCESS, SimRead(Rig.User, volume, 0, data, 512, NULL));
     assert_status(STATUS_MEDIA_WRITE_PROTECTED, SimWrite(Rig.User, volume, 0, data, 512, NULL));
     assert_status(STATUS_SUCCESS, SimFlush(Rig.User, volume));
@@ -314,7 +304,7 @@ static void write_through_is_passed_on(void **state)
     RigStart(RigLink);
     ProviderStart(&p, Rig.User, MIB, 1);
     ProviderMountDefault(&p);
-    volume = OpenVolume(Rig.User);
+    volume = RigOpenP(Rig.User);
     assert_status(STATUS_SUCCESS, SimWrite(Rig.User, volume, 0, data, 512, NULL));
     assert_int_equal(p.Fua, 0);
     request.Data = data;

@@ -259,13 +259,53 @@ static void the_bus_comes_back(void **state)
     RigStop();
 }
 
+/* The device has gone: what is under way on it ends now and not at its deadline, whoever holds a handle. */
+static void surprise_ends_what_is_pending(void **state)
+{
+    (void)state;
+    for (int self = 0; self < 2; self++)
+        for (int fetched = 0; fetched < 2; fetched++) {
+            UCHAR data[2][512] = {{0}};
+            HANDLE volume;
+            PSIM_IO ios[2];
+            ULONG64 begin;
+            PROVIDER p;
+            RigStart(RigPnp);
+            ProviderStartBatch(&p, Rig.User, MIB, 1, PLATTER_TRANSACT_DATA_OFFSET + 8192, fetched ? 8 : 1);
+            ProviderMountDefault(&p);
+            volume = RigOpenP(Rig.Admin);
+            p.Conduct = fetched ? ConductSilent : ConductLate;
+            p.LateMs = 20000;
+            for (int i = 0; i < 2; i++) /* of two, the worker that takes its time has one, and the other waits */
+                ios[i] = SimReadStart(Rig.Admin, volume, (ULONG)i * 512, data[i], 512);
+            SimSleep(100);
+            begin = SimMilliseconds();
+            SimPnpSurpriseRemove(self ? SimPnpChild(Rig.Bus, 0) : Rig.Bus);
+            for (int i = 0; i < 2; i++)
+                assert_status(STATUS_NO_SUCH_DEVICE, SimIoWait(ios[i], NULL));
+            if (SimMilliseconds() - begin > 1000)
+                SimBug("requests end %llu ms after the device has gone",
+                       (unsigned long long)(SimMilliseconds() - begin));
+            SimClose(Rig.Admin, volume);
+            ProviderStop(&p);
+            if (!self)
+                Rig.Bus = NULL;
+            RigStop();
+        }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        RIG_TEST(a_child_says_what_it_is),   RIG_TEST(usage_is_refused_and_power_passes),
-        RIG_TEST(queries_and_their_cancels), RIG_TEST(eject_takes_all_away),
-        RIG_TEST(disabled_and_enabled),      RIG_TEST(open_handles_at_removal),
-        RIG_TEST(the_bus_goes_first),        RIG_TEST(the_bus_comes_back),
+        RIG_TEST(a_child_says_what_it_is),
+        RIG_TEST(usage_is_refused_and_power_passes),
+        RIG_TEST(queries_and_their_cancels),
+        RIG_TEST(eject_takes_all_away),
+        RIG_TEST(disabled_and_enabled),
+        RIG_TEST(open_handles_at_removal),
+        RIG_TEST(the_bus_goes_first),
+        RIG_TEST(the_bus_comes_back),
+        RIG_TEST(surprise_ends_what_is_pending),
     };
 
     if (RigArguments(argc, argv))

@@ -249,11 +249,13 @@ typedef enum ACTION {
     DisableAndEnable,
     Eject,
     SurpriseBus,
+    SurpriseSelf,
     Rescan,
     ACTIONS
 } ACTION;
-static const char *const Actions[ACTIONS] = {
-    "query and cancel", "stop and start", "disable", "disable and enable", "eject", "surprise of the bus", "rescan"};
+static const char *const Actions[ACTIONS] = {"query and cancel",   "stop and start", "disable",
+                                             "disable and enable", "eject",          "surprise of the bus",
+                                             "surprise",           "rescan"};
 
 static void Act(STATE state, ACTION action)
 {
@@ -286,6 +288,12 @@ static void Act(STATE state, ACTION action)
         break;
     case SurpriseBus:
         break;
+    case SurpriseSelf: /* as for a device that has reported itself failed */
+        Hold = FALSE;
+        SimPnpSurpriseRemove(Node);
+        SimSettle();
+        assert_int_equal(SimMountVolumes(), 0);
+        break;
     default:
         SimPnpRescan(Rig.Bus);
         break;
@@ -317,11 +325,11 @@ static void moves_in_each_state(void **unused)
                 if (stays || action == DisableAndEnable) {
                     assert_status(STATUS_SUCCESS, started);
                     assert_int_equal(Info.letter, 'P');
-                } else if (action == Eject || action == SurpriseBus) {
+                } else if (action == Eject || action == SurpriseBus || action == SurpriseSelf) {
                     assert_status(STATUS_NO_SUCH_DEVICE, started);
                 }
             }
-            if (state != Removing && action != SurpriseBus) {
+            if ((state != Removing || action == SurpriseSelf) && action != SurpriseBus) {
                 SimSettle();
                 Reads(stays || action == DisableAndEnable, Actions[action]);
             }

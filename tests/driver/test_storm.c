@@ -5,15 +5,6 @@
  */
 #include "rig.h"
 
-static ULONG Seeds(ULONG usual)
-{
-    const char *asked = getenv("NTSIM_SEEDS");
-
-    if (getenv("NTSIM_SEED"))
-        return 1;
-    return asked ? (ULONG)strtoul(asked, NULL, 0) : usual;
-}
-
 typedef struct READER {
     PSIM_PROCESS Process;
     ULONG Rounds;
@@ -112,7 +103,7 @@ static void Storm(ULONG64 seed, RIG_ROUTE route, int ending, BOOLEAN jumps)
 
 static void readers_and_every_ending(void **state)
 {
-    ULONG seeds = Seeds(8);
+    ULONG seeds = RigSeeds(8);
 
     (void)state;
     for (ULONG64 seed = 1; seed <= seeds; seed++)
@@ -122,7 +113,7 @@ static void readers_and_every_ending(void **state)
 
 static void clocks_that_jump(void **state)
 {
-    ULONG seeds = Seeds(6);
+    ULONG seeds = RigSeeds(6);
 
     (void)state;
     for (ULONG64 seed = 1; seed <= seeds; seed++)
@@ -164,7 +155,7 @@ static void Mounter(void *context)
 /* Two of the four want the same letter: each mount succeeds with its own or fails, and all is gone afterwards. */
 static void mount_and_unmount_at_once(void **state)
 {
-    ULONG seeds = Seeds(8);
+    ULONG seeds = RigSeeds(8);
 
     (void)state;
     for (ULONG64 seed = 1; seed <= seeds; seed++) {
@@ -200,7 +191,7 @@ static void Dying(void *context)
 
 static void killed_at_every_point(void **state)
 {
-    ULONG seeds = Seeds(60);
+    ULONG seeds = RigSeeds(60);
 
     (void)state;
     for (ULONG64 seed = 1; seed <= seeds; seed++) {

@@ -123,6 +123,16 @@ static NTSTATUS KeyPath(HANDLE handle, ACCESS_MASK access, const char **path)
     return STATUS_SUCCESS;
 }
 
+/* What each of these routines begins with. */
+static NTSTATUS Begin(const char *routine, HANDLE key, ACCESS_MASK access, const char **path)
+{
+    NTSTATUS status;
+
+    SimEnter(routine, PASSIVE_LEVEL);
+    status = KeyPath(key, access, path);
+    return NT_SUCCESS(status) && SimFault(routine) ? STATUS_INSUFFICIENT_RESOURCES : status;
+}
+
 NTSTATUS NTAPI ZwQueryValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName, KEY_VALUE_INFORMATION_CLASS Class,
                                PVOID KeyValueInformation, ULONG Length, PULONG ResultLength)
 {
@@ -133,14 +143,11 @@ NTSTATUS NTAPI ZwQueryValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName, KEY_
     VALUE *v;
     NTSTATUS status;
 
-    SIM_ENTER(PASSIVE_LEVEL);
-    status = KeyPath(KeyHandle, KEY_QUERY_VALUE, &path);
+    if (Class != KeyValuePartialInformation)
+        SimBug("%s class %d is not modelled", __func__, (int)Class);
+    status = Begin(__func__, KeyHandle, KEY_QUERY_VALUE, &path);
     if (!NT_SUCCESS(status))
         return status;
-    if (Class != KeyValuePartialInformation)
-        SimBug("ZwQueryValueKey class %d is not modelled", (int)Class);
-    if (SIM_FAULT())
-        return STATUS_INSUFFICIENT_RESOURCES;
     name = SimNarrow(ValueName);
     v = Find(path, name);
     free(name);
@@ -165,14 +172,11 @@ NTSTATUS NTAPI ZwEnumerateValueKey(HANDLE KeyHandle, ULONG Index, KEY_VALUE_INFO
     const char *path;
     NTSTATUS status;
 
-    SIM_ENTER(PASSIVE_LEVEL);
-    status = KeyPath(KeyHandle, KEY_QUERY_VALUE, &path);
+    if (Class != KeyValueFullInformation)
+        SimBug("%s class %d is not modelled", __func__, (int)Class);
+    status = Begin(__func__, KeyHandle, KEY_QUERY_VALUE, &path);
     if (!NT_SUCCESS(status))
         return status;
-    if (Class != KeyValueFullInformation)
-        SimBug("ZwEnumerateValueKey class %d is not modelled", (int)Class);
-    if (SIM_FAULT())
-        return STATUS_INSUFFICIENT_RESOURCES;
     v = SimCmAt(path, Index);
     if (!v)
         return STATUS_NO_MORE_ENTRIES;
@@ -200,12 +204,9 @@ NTSTATUS NTAPI ZwDeleteValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName)
     char *name;
     NTSTATUS status;
 
-    SIM_ENTER(PASSIVE_LEVEL);
-    status = KeyPath(KeyHandle, KEY_SET_VALUE, &path);
+    status = Begin(__func__, KeyHandle, KEY_SET_VALUE, &path);
     if (!NT_SUCCESS(status))
         return status;
-    if (SIM_FAULT())
-        return STATUS_INSUFFICIENT_RESOURCES;
     name = SimNarrow(ValueName);
     status = Find(path, name) ? STATUS_SUCCESS : STATUS_OBJECT_NAME_NOT_FOUND;
     SimRegistryDelete(path, name);
@@ -221,12 +222,9 @@ NTSTATUS NTAPI ZwSetValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName, ULONG 
     NTSTATUS status;
 
     (void)TitleIndex;
-    SIM_ENTER(PASSIVE_LEVEL);
-    status = KeyPath(KeyHandle, KEY_SET_VALUE, &path);
+    status = Begin(__func__, KeyHandle, KEY_SET_VALUE, &path);
     if (!NT_SUCCESS(status))
         return status;
-    if (SIM_FAULT())
-        return STATUS_INSUFFICIENT_RESOURCES;
     name = SimNarrow(ValueName);
     SimCmSet(path, name, Type, Data, DataSize);
     free(name);
