@@ -13,14 +13,20 @@
 #include <windows.h>
 #include <string.h>
 
-/* What there was is noted first and so comes back last, when its files are at their places again. */
+/*
+ * What there was is noted first and so comes back last, when its files are at their places again. What is damaged could not
+ * be brought back, and is only stopped, by the new program.
+ */
 static enum steps_exit note_before(struct steps *steps)
 {
     const wchar_t *before = steps->installed.dir;
     enum steps_exit exit = STEPS_DONE;
+    wchar_t unpacked[STEPS_PATH];
 
-    if (!program_there(before))
-        return STEPS_DONE;
+    (void)_snwprintf(unpacked, STEPS_PATH, L"%ls\\%ls", steps->options.dir, JOURNAL_NEW);
+    unpacked[STEPS_PATH - 1] = L'\0';
+    if (!program_runs(steps, before))
+        return service_installed() ? service_stop(steps, unpacked) : STEPS_DONE;
     if (driver_installed(steps, before))
         exit = journal_note(steps, L"driver+", before, NULL);
     if (exit == STEPS_DONE && service_installed() && service_there(before)) {

@@ -226,7 +226,6 @@ enum steps_exit journal_undo(struct steps *steps)
 enum steps_exit journal_recover(struct steps *steps)
 {
     wchar_t dir[STEPS_PATH], wanted[STEPS_PATH];
-    enum steps_exit exit;
 
     if (!registry_read_text(POINTER_KEY, POINTER_VALUE, dir, STEPS_PATH)) {
         clear_away(steps, steps->options.dir); /* killed while unpacking */
@@ -235,13 +234,12 @@ enum steps_exit journal_recover(struct steps *steps)
     steps_say(steps, "an earlier run was interrupted; what it did in %ls is undone", dir);
     wcscpy(wanted, steps->options.dir);
     wcscpy(steps->options.dir, dir);
-    exit = journal_undo(steps);
+    if (journal_undo(steps) != STEPS_DONE) {
+        /* It was tried twice, and what follows writes everything anew: better than never to get any further. */
+        steps_say(steps, "what could not be undone is left to this installation");
+        forget(steps);
+    }
     wcscpy(steps->options.dir, wanted);
-    if (exit != STEPS_DONE)
-        return steps_fail(steps, exit, 0,
-                          "an earlier installation was interrupted, and not everything it did could be undone; the log "
-                          "tells what (%ls)",
-                          steps->options.log);
     clear_away(steps, steps->options.dir);
     return STEPS_DONE;
 }

@@ -28,12 +28,6 @@ static size_t name_drives(const json_t *volumes, char *text, size_t size)
     return count;
 }
 
-/* What is installed, or what is about to be: either can ask a driver that somebody installed without setup. */
-static const wchar_t *whose(const struct steps *steps)
-{
-    return program_there(steps->installed.dir) ? steps->installed.dir : NULL;
-}
-
 enum steps_exit mounts_look(struct steps *steps)
 {
     struct platter_run list;
@@ -41,9 +35,10 @@ enum steps_exit mounts_look(struct steps *steps)
     char drives[1024];
     size_t count;
 
-    if (!whose(steps))
+    /* A damaged one is not asked: the driver itself refuses to be replaced under drives. */
+    if (!program_runs(steps, steps->installed.dir))
         return STEPS_DONE;
-    program_platter(steps, whose(steps), L"list", &list);
+    program_platter(steps, steps->installed.dir, L"list", &list);
     count = name_drives(json_object_get(list.json, "volumes"), drives, sizeof(drives));
     if (list.status == 0 && count > 0)
         exit = steps_fail(steps, STEPS_WOULD_ASK, 0,
@@ -63,7 +58,7 @@ enum steps_exit mounts_unmount(struct steps *steps)
         struct platter_run unmount;
         enum steps_exit exit = STEPS_DONE;
 
-        program_platter(steps, whose(steps), steps->options.force ? L"unmount --all --force" : L"unmount --all",
+        program_platter(steps, steps->installed.dir, steps->options.force ? L"unmount --all --force" : L"unmount --all",
                         &unmount);
         if (unmount.status != 0 && GetTickCount64() >= until) {
             exit = steps_fail(steps, STEPS_BUSY, 0, "Drives are in use. %s", unmount.errors);

@@ -32,6 +32,19 @@ bool program_there(const wchar_t *dir)
     return dir[0] && GetFileAttributesW(path) != INVALID_FILE_ATTRIBUTES;
 }
 
+bool program_runs(struct steps *steps, const wchar_t *dir)
+{
+    struct platter_run run;
+    bool runs;
+
+    if (!program_there(dir))
+        return false;
+    program_platter(steps, dir, L"--version", &run);
+    runs = run.status == 0;
+    platter_run_free(&run);
+    return runs;
+}
+
 bool program_says(const struct platter_run *run, const char *member)
 {
     return json_is_true(json_object_get(run->json, member));

@@ -10,6 +10,8 @@
 void program_platter(struct steps *steps, const wchar_t *dir, const wchar_t *arguments, struct platter_run *run);
 /* Whether DIR holds a platter.exe. */
 bool program_there(const wchar_t *dir);
+/* Whether it also runs: a damaged one is repaired, not asked. */
+bool program_runs(struct steps *steps, const wchar_t *dir);
 /* A member of the object printed that is true. */
 bool program_says(const struct platter_run *run, const char *member);
 

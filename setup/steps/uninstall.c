@@ -83,8 +83,13 @@ enum steps_exit steps_uninstall(struct steps *steps)
 {
     enum steps_exit exit = STEPS_DONE;
     /* After a run that was interrupted among the files there is no program any more, and nothing left for it to do. */
-    bool program = program_there(steps->options.dir);
+    bool program = program_runs(steps, steps->options.dir);
 
+    if (program_there(steps->options.dir) && !program)
+        return steps_fail(
+            steps, STEPS_FAILED, 0,
+            "platter.exe is damaged, and without it driver and service cannot be removed. Run the setup again, "
+            "which repairs it, and then uninstall");
     if (!program)
         steps_say(steps, "platter.exe is not there; drives, service and driver are taken for removed");
     for (size_t i = 0; exit == STEPS_DONE && i < sizeof(order) / sizeof(order[0]); i++) {
