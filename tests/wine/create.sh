@@ -32,6 +32,11 @@ check "an empty one is sound" qemu-img check -q "$work/out/empty.vhdx"
 check "from another, with room behind it" platter create "$(w out/more.qcow2)" --from "$(w out/disk)" --size 20M
 check "it is sound" qemu-img check -q "$work/out/more.qcow2"
 check "and holds the same" sh -c "cp '$work/base.raw' '$work/more.raw' && truncate -s 20M '$work/more.raw' && qemu-img compare -q -f raw -F qcow2 '$work/more.raw' '$work/out/more.qcow2'"
+check "a child" platter create "$(w out/child.qcow2)" --backing "$(w out/more.qcow2)"
+check "its bytes are the parent's" platter convert "$(w out/child.qcow2)" "$(w out/child.raw)"
+check "as they should be" cmp "$work/more.raw" "$work/out/child.raw"
+check "QEMU finds it sound, beside its parent" qemu-img check -q "$work/out/child.qcow2"
+check "and the same in it" qemu-img compare -q -f raw -F qcow2 "$work/more.raw" "$work/out/child.qcow2"
 refuses "what is there stays" 14 "exists already" platter create "$(w out/more.qcow2)" --size 1M
 check "nothing half made lies about" test "$(left)" = 0
 
