@@ -21,12 +21,12 @@ enum platter_os_file_flag {
 
 /*
  * A process that may open nothing by itself, as the service's workers are, has another one open for it: from then on each
- * open of a file, and on Windows each question about a name, goes to `opener`. It gives a HANDLE (asynchronous unless to
+ * open of a file, and on Windows each question about a name, goes to `function`. It gives a HANDLE (asynchronous unless to
  * be looked at) or a descriptor that is the caller's, or says why not. Set once, before there are other threads; NULL: none.
  */
 typedef enum platter_result platter_os_open_fn(void *context, const char *path, uint32_t flags, intptr_t *handle,
                                                struct platter_error *err);
-void platter_os_file_set_opener(platter_os_open_fn *opener, void *context);
+void platter_os_file_set_opener(platter_os_open_fn *function, void *context);
 /* What an opener does, with the rights of the calling thread: the bare HANDLE of a file or device. Windows only. */
 enum platter_result platter_os_handle_open(const char *path, uint32_t flags, intptr_t *handle,
                                            struct platter_error *err);

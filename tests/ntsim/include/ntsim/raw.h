@@ -17,15 +17,13 @@ void *SimVisibleBlock(size_t bytes, size_t alignment);    /* not zeroed */
 void SimVisibleFree(void *block);
 
 #ifdef SIM_TSAN
-#define SIM_RAW_FUNCTIONS(X)                                                                                           \
-    X(malloc)                                                                                                          \
-    X(calloc)                                                                                                          \
-    X(free)                                                                                                            \
-    X(strlen)                                                                                                          \
-    X(strcmp)                                                                                                          \
-    X(strncmp)                                                                                                         \
-    X(strcasecmp) X(strncasecmp) X(strchr) X(strrchr) X(strcspn) X(strcpy) X(strtok_r) X(memcpy) X(memset) X(memmove)  \
-        X(memcmp) X(snprintf) X(vsnprintf)
+/* clang-format off: it lays this out anew each time */
+#define SIM_RAW_FUNCTIONS(X) \
+    X(malloc) X(calloc) X(free) X(strlen) X(strcmp) X(strncmp) \
+    X(strcasecmp) X(strncasecmp) X(strchr) X(strrchr) X(strcspn) X(strcpy) \
+    X(strtok_r) X(memcpy) X(memset) X(memmove) X(memcmp) X(snprintf) \
+    X(vsnprintf)
+/* clang-format on */
 struct SimRaw {
 #define SIM_RAW_FIELD(name) __typeof__(&name) name##_;
     SIM_RAW_FUNCTIONS(SIM_RAW_FIELD)
