@@ -17,7 +17,8 @@ void *SimVisibleBlock(size_t bytes, size_t alignment);    /* not zeroed */
 void SimVisibleFree(void *block);
 
 #ifdef SIM_TSAN
-/* clang-format off: it lays this out anew each time */
+/* It lays this out anew each time. */
+/* clang-format off */
 #define SIM_RAW_FUNCTIONS(X) \
     X(malloc) X(calloc) X(free) X(strlen) X(strcmp) X(strncmp) \
     X(strcasecmp) X(strncasecmp) X(strchr) X(strrchr) X(strcspn) X(strcpy) \
