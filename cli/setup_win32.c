@@ -194,20 +194,6 @@ static bool remove_device(HDEVINFO set, SP_DEVINFO_DATA *device, bool *restart)
     return true;
 }
 
-/* Windows keeps a record of each volume that ever was; they go with the bus. Best effort: they do no harm. */
-static void forget_volumes(void)
-{
-    HDEVINFO set = SetupDiGetClassDevsW(NULL, L"PLATTER", NULL, DIGCF_ALLCLASSES);
-    SP_DEVINFO_DATA device = {.cbSize = sizeof(device)};
-    bool ignored = false;
-
-    if (set == INVALID_HANDLE_VALUE)
-        return;
-    for (DWORD i = 0; SetupDiEnumDeviceInfo(set, i, &device); i++)
-        (void)remove_device(set, &device, &ignored);
-    SetupDiDestroyDeviceInfoList(set);
-}
-
 enum platter_result cli_devices_remove(bool *restart, struct platter_error *err)
 {
     enum platter_result result = PLATTER_OK;
@@ -222,8 +208,6 @@ enum platter_result cli_devices_remove(bool *restart, struct platter_error *err)
             result = setup_error(err, GetLastError(), "Windows did not remove the bus device");
     }
     SetupDiDestroyDeviceInfoList(set);
-    if (result == PLATTER_OK)
-        forget_volumes();
     return result;
 }
 

@@ -23,7 +23,7 @@ struct cli_devices {
 enum platter_result cli_devices_find(struct cli_devices *devices, struct platter_error *err);
 /* Makes the device if there is none, and has its driver installed from `inf`. Undone if that fails. */
 enum platter_result cli_device_install(const wchar_t *inf, bool *restart, struct platter_error *err);
-/* Removes all of them, and what Windows has written down of their volumes. */
+/* Removes all of them. */
 enum platter_result cli_devices_remove(bool *restart, struct platter_error *err);
 /*
  * Takes out the records that Windows keeps of the drives that were there, once the bus device is removed. Best effort: one left
