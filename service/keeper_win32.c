@@ -27,7 +27,8 @@ struct keeping {
     struct service_broker broker;
     struct platter_account account;
     bool mounted;
-    bool failed; /* the worker has said why */
+    bool failed;    /* the worker has said why */
+    bool unmounted; /* it has said that its drives are gone, and all is in the image */
     struct platter_error err;
 };
 
@@ -187,6 +188,10 @@ static enum platter_result take_message(struct keeping *keeping, json_t *message
         return answer_open(keeping, message);
     if (strcmp(say, "mounted") == 0)
         return take_report(keeping, json_object_get(message, "report"));
+    if (strcmp(say, "unmounted") == 0 && keeping->mounted) {
+        keeping->unmounted = true;
+        return PLATTER_OK;
+    }
     if (strcmp(say, "failed") == 0) {
         keeping->failed = true;
         return platter_error_take(json_object_get(message, "error"), &keeping->err);
@@ -237,7 +242,7 @@ static enum platter_result explain(struct keeping *keeping)
     if (!wait_for_end(keeping, END_MS, &status))
         return platter_error_set(&keeping->err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET,
                                  "its worker closed its connection, did not end, and was ended");
-    if (status == 0 && keeping->mounted)
+    if (status == 0 && keeping->unmounted)
         return PLATTER_OK;
     return platter_error_set(&keeping->err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET,
                              "its worker ended, exit code 0x%lx", (unsigned long)status);

@@ -59,6 +59,10 @@ static HANDLE make_instance(bool first)
 
 enum platter_result service_server_open(struct platter_error *err)
 {
+    /* The flag of the first instance says the same where the system heeds it; Wine does not. */
+    if (WaitNamedPipeW(SERVICE_PIPE, 1) || GetLastError() != ERROR_FILE_NOT_FOUND)
+        return platter_error_set_os(err, PLATTER_E_EXISTS, NULL, PLATTER_NO_OFFSET, ERROR_ACCESS_DENIED,
+                                    "another program has taken the name of the service's pipe");
     listening = make_instance(true);
     if (listening != INVALID_HANDLE_VALUE)
         return PLATTER_OK;

@@ -183,7 +183,10 @@ int service_work(const wchar_t *number)
         (void)platter_provider_wait(mounted.provider, 0);
         result = platter_mount_end(&mounted, &err);
     }
-    if (result) {
+    /* Said, not left to the exit code: how a process ends that is killed is for the system to say, and Wine says 0. */
+    if (result == PLATTER_OK) {
+        (void)say(message_of("unmounted"), NULL);
+    } else {
         json_t *message = message_of("failed");
 
         platter_error_json(message, &err, NULL);

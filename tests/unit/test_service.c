@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* The service's parts that need no Windows: messages, stored options, what a worker may have opened, the opener. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../engine/os/file.h"
+#include "../../service/access.h"
+#include "../../service/message.h"
+
+/* ---- Messages -------------------------------------------------------------------------------------------------------- */
+
+static enum platter_result parse(const char *text, struct service_request *request)
+{
+    struct platter_error err;
+
+    return service_request_parse(text, strlen(text), request, &err);
+}
+
+static void requests_are_read(void **state)
+{
+    struct service_request request;
+
+    (void)state;
+    assert_int_equal(PLATTER_OK, parse("{\"protocol\":1,\"request\":\"list\"}", &request));
+    assert_int_equal(SERVICE_ASK_LIST, request.kind);
+    service_request_free(&request);
+    assert_int_equal(PLATTER_OK, parse("{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"C:\\\\a.vhd\","
+                                       "\"letter\":\"X,Y\",\"read_only\":true,\"disk\":2,\"at_boot\":true}}",
+                                       &request));
+    assert_int_equal(SERVICE_ASK_MOUNT, request.kind);
+    assert_string_equal("C:\\a.vhd", request.options.mount.image);
+    assert_string_equal("X,Y", request.options.mount.letters);
+    assert_true(request.options.mount.read_only);
+    assert_true(request.options.mount.hosted);
+    assert_true(request.options.at_boot);
+    assert_false(request.options.elevated);
+    assert_int_equal(2, request.options.mount.open.disk);
+    assert_null(request.options.mount.overlay);
+    service_request_free(&request);
+    assert_int_equal(
+        PLATTER_OK,
+        parse("{\"protocol\":1,\"request\":\"forget\",\"id\":\"c8df38b7-6cd2-4fa8-ae4f-54da332f65b5\"}", &request));
+    service_request_free(&request);
+    assert_int_equal(PLATTER_OK,
+                     parse("{\"protocol\":1,\"request\":\"unmounted\",\"process_id\":4294967295}", &request));
+    assert_int_equal(UINT32_MAX, request.process_id);
+    service_request_free(&request);
+    service_request_free(&request);
+}
+
+static void what_is_malformed_is_refused(void **state)
+{
+    static const char *const refused[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"protocol\":1}",
+        "{\"protocol\":1,\"request\":\"list\"}x",
+        "{\"protocol\":2,\"request\":\"list\"}",
+        "{\"protocol\":1,\"request\":7}",
+        "{\"protocol\":-1,\"request\":\"list\"}",
+        "{\"protocol\":1.0,\"request\":\"list\"}",
+        "{\"protocol\":1,\"request\":\"list\",\"request\":\"status\"}",
+        "{\"protocol\":1,\"request\":\"list\",\"more\":1}",
+        "{\"protocol\":1,\"request\":\"list\",\"all\":true}",
+        "{\"protocol\":1,\"request\":\"list\",\"options\":{\"image\":\"a\"}}",
+        "{\"protocol\":1,\"request\":\"mount\"}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":[]}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"\"}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\\u0000b\"}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"elevated\":true}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"password\":\"b\"}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"overlay\":\"\"}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"overlay\":\"b\",\"read_only\":true}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"letter\":\"XY\"}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"letter\":\"X\",\"no_letter\":true}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"partition\":\"x\"}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"sector_size\":513}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"disk\":1025}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"read_only\":1}}",
+        "{\"protocol\":1,\"request\":\"forget\"}",
+        "{\"protocol\":1,\"request\":\"forget\",\"all\":true,\"image\":\"a\"}",
+        "{\"protocol\":1,\"request\":\"forget\",\"id\":\"C8DF38B7-6CD2-4FA8-AE4F-54DA332F65B5\"}",
+        "{\"protocol\":1,\"request\":\"forget\",\"id\":\"..\\\\..\\\\Run\"}",
+        "{\"protocol\":1,\"request\":\"unmounted\"}",
+        "{\"protocol\":1,\"request\":\"unmounted\",\"process_id\":4294967296}",
+        "{\"protocol\":1,\"request\":\"list\",\"id\":[[[[[1]]]]]}",
+    };
+    struct service_request request;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        if (parse(refused[i], &request) == PLATTER_OK)
+            fail_msg("taken: %s", refused[i]);
+        assert_null(request.json);
+        assert_null(request.options.json);
+    }
+}
+
+static void messages_are_bounded(void **state)
+{
+    struct service_request request;
+    struct platter_error err;
+    uint8_t head[SERVICE_HEAD_BYTES];
+    uint32_t length = 0;
+    char *text = calloc(1, SERVICE_REQUEST_MOST + 2);
+
+    (void)state;
+    service_head_write(0x01020304, head);
+    assert_memory_equal("\x04\x03\x02\x01", head, sizeof(head));
+    assert_int_equal(PLATTER_E_USAGE, service_head_read(head, 0x01020303, &length, &err));
+    assert_int_equal(PLATTER_OK, service_head_read(head, 0x01020304, &length, &err));
+    assert_int_equal(0x01020304, length);
+    memset(head, 0, sizeof(head));
+    assert_int_equal(PLATTER_E_USAGE, service_head_read(head, 100, &length, &err));
+    memset(text, ' ', SERVICE_REQUEST_MOST + 1);
+    memcpy(text, "{\"protocol\":1,\"request\":\"list\"}", 31);
+    assert_int_equal(PLATTER_OK, service_request_parse(text, SERVICE_REQUEST_MOST, &request, &err));
+    service_request_free(&request);
+    assert_int_equal(PLATTER_E_USAGE, service_request_parse(text, SERVICE_REQUEST_MOST + 1, &request, &err));
+    /* Deep, and deep only inside a text. */
+    memset(text, '[', SERVICE_REQUEST_MOST);
+    assert_int_equal(PLATTER_E_USAGE, service_request_parse(text, SERVICE_REQUEST_MOST, &request, &err));
+    strcpy(text, "{\"protocol\":1,\"request\":\"forget\",\"image\":\"C:\\\\[[[[[[\\\"{{{{{{\"}");
+    assert_int_equal(PLATTER_OK, service_request_parse(text, strlen(text), &request, &err));
+    service_request_free(&request);
+    free(text);
+}
+
+static void options_come_back_as_they_were_stored(void **state)
+{
+    struct platter_mount_options mount = {.image = "C:\\a b.vhdx",
+                                          .open = {.format = "vhdx", .snapshot = "1", .disk = 3, .sector_size = 4096},
+                                          .partition = "1,3",
+                                          .letters = "X,Y",
+                                          .overlay = "C:\\c.qcow2",
+                                          .shared = true};
+    json_t *object = service_options_json(&mount, true);
+    struct service_options options;
+    struct platter_error err;
+
+    (void)state;
+    assert_non_null(object);
+    assert_int_equal(PLATTER_OK, service_options_parse(object, false, &options, &err));
+    assert_string_equal(mount.image, options.mount.image);
+    assert_string_equal(mount.open.format, options.mount.open.format);
+    assert_string_equal(mount.open.snapshot, options.mount.open.snapshot);
+    assert_int_equal(3, options.mount.open.disk);
+    assert_int_equal(4096, options.mount.open.sector_size);
+    assert_string_equal(mount.partition, options.mount.partition);
+    assert_string_equal(mount.letters, options.mount.letters);
+    assert_string_equal(mount.overlay, options.mount.overlay);
+    assert_true(options.mount.shared && options.at_boot && !options.mount.read_only && !options.mount.no_letter);
+    service_options_free(&options);
+    json_object_set_new(object, "elevated", json_true());
+    assert_int_equal(PLATTER_E_USAGE, service_options_parse(object, false, &options, &err));
+    assert_int_equal(PLATTER_OK, service_options_parse(object, true, &options, &err));
+    assert_true(options.elevated);
+    service_options_free(&options);
+    json_decref(object);
+}
+
+/* ---- What a worker may have opened ----------------------------------------------------------------------------------- */
+
+enum { NOT = 0, READ = 1, WRITE = 2 };
+
+static int may(const struct platter_mount_options *mount, const char *path)
+{
+    struct platter_error err;
+    int rights = service_access_check(mount, path, 0, &err) == PLATTER_OK ? READ : NOT;
+
+    return rights | (service_access_check(mount, path, PLATTER_OS_FILE_WRITE, &err) == PLATTER_OK ? WRITE : NOT);
+}
+
+static void a_worker_gets_what_an_image_is_made_of(void **state)
+{
+    static const struct {
+        const char *path;
+        int in_place, read_only, overlay;
+    } cases[] = {
+        {"C:\\img\\disk.vmdk", READ | WRITE, READ, READ},
+        {"c:\\IMG\\DISK.VMDK", READ | WRITE, READ, READ},
+        {"C:\\img\\disk-s001.vmdk", READ | WRITE, READ, READ},
+        {"C:\\img\\disk.vmdk.txt", READ | WRITE, READ, READ}, /* begins with the image's name */
+        {"C:\\img\\other.vmdk", READ, READ, READ},
+        {"D:\\parents\\base.VHDX", READ, READ, READ},
+        {"C:/img/disk.vmdk", READ | WRITE, READ, READ},
+        {"C:\\img\\changes.qcow2", READ, READ, READ | WRITE},
+        {"C:\\img\\notes.txt", NOT, NOT, NOT},
+        {"C:\\Users\\me\\.ssh\\id_rsa", NOT, NOT, NOT},
+        {"C:\\img\\sub\\disk.vmdk", READ, READ, READ},
+        {"C:\\img\\..\\secret\\disk.vmdk", NOT, NOT, NOT},
+        {"C:\\img\\.\\disk.vmdk", NOT, NOT, NOT},
+        {"C:\\img\\disk.vmdk:stream", NOT, NOT, NOT},
+        {"C:disk.vmdk", NOT, NOT, NOT},
+        {"disk.vmdk", NOT, NOT, NOT},
+        {"\\img\\disk.vmdk", NOT, NOT, NOT},
+        {"\\\\evil\\share\\base.vhd", NOT, NOT, NOT},
+        {"\\\\.\\PhysicalDrive0", NOT, NOT, NOT},
+        {"\\\\?\\C:\\img\\disk.vmdk", NOT, NOT, NOT},
+        {"\\\\.\\pipe\\x.vhd", NOT, NOT, NOT},
+        {"", NOT, NOT, NOT},
+    };
+    struct platter_mount_options in_place = {.image = "C:\\img\\disk.vmdk"}, read_only = in_place, overlay = in_place;
+
+    (void)state;
+    read_only.read_only = true;
+    overlay.overlay = "C:\\img\\changes.qcow2";
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (may(&in_place, cases[i].path) != cases[i].in_place ||
+            may(&read_only, cases[i].path) != cases[i].read_only || may(&overlay, cases[i].path) != cases[i].overlay)
+            fail_msg("%s: %d %d %d", cases[i].path, may(&in_place, cases[i].path), may(&read_only, cases[i].path),
+                     may(&overlay, cases[i].path));
+    }
+}
+
+static void servers_folders_and_new_files(void **state)
+{
+    const struct platter_mount_options share = {.image = "\\\\server\\share\\img\\disk.vhd"};
+    const struct platter_mount_options local = {.image = "C:\\img\\disk.vhd"};
+    struct platter_error err;
+
+    (void)state;
+    assert_int_equal(READ | WRITE, may(&share, "\\\\SERVER\\share\\img\\disk.vhd"));
+    assert_int_equal(READ, may(&share, "\\\\server\\share\\base\\base.vhd"));
+    assert_int_equal(NOT, may(&share, "\\\\server\\other\\base.vhd"));
+    assert_int_equal(NOT, may(&share, "\\\\server\\share2\\base.vhd"));
+    assert_int_equal(PLATTER_OK, service_access_check(&local, "C:\\img\\", PLATTER_OS_FILE_FOLDER, &err));
+    assert_int_equal(PLATTER_E_ACCESS, service_access_check(&local, "C:\\", PLATTER_OS_FILE_FOLDER, &err));
+    assert_int_equal(PLATTER_E_ACCESS, service_access_check(&local, "C:\\img\\disk.vhd", PLATTER_OS_FILE_CREATE, &err));
+    assert_int_equal(PLATTER_E_ACCESS,
+                     service_access_check(&local, "C:\\img\\disk.vhd", PLATTER_OS_FILE_TEMPORARY, &err));
+    assert_int_equal(PLATTER_E_ACCESS,
+                     service_access_check(&local, "C:\\img\\disk.vhd", PLATTER_OS_FILE_REMOVABLE, &err));
+}
+
+/* ---- The opener ------------------------------------------------------------------------------------------------------ */
+
+static enum platter_result give(void *context, const char *path, uint32_t flags, intptr_t *handle,
+                                struct platter_error *err)
+{
+    (void)flags;
+    if (strcmp(path, "asked") != 0)
+        return platter_error_set(err, PLATTER_E_ACCESS, path, PLATTER_NO_OFFSET, "not this one");
+    *handle = open(context, O_RDONLY | O_CLOEXEC);
+    return PLATTER_OK;
+}
+
+static void files_are_opened_by_another(void **state)
+{
+    char name[] = "/tmp/platter-opener.XXXXXX", back[8];
+    struct platter_os_file *file = NULL;
+    struct platter_error err;
+    int fd = mkstemp(name);
+    size_t done = 0;
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(5, write(fd, "hello", 5));
+    close(fd);
+    platter_os_file_set_opener(give, name);
+    assert_int_equal(PLATTER_OK, platter_os_file_open("asked", 0, &file, &err));
+    assert_int_equal(PLATTER_OK, platter_os_file_read(file, back, 5, 0, &done, &err));
+    assert_memory_equal("hello", back, 5);
+    platter_os_file_close(file);
+    assert_int_equal(PLATTER_E_ACCESS, platter_os_file_open(name, 0, &file, &err));
+    assert_string_equal("not this one", err.message);
+    platter_os_file_set_opener(NULL, NULL);
+    assert_int_equal(PLATTER_OK, platter_os_file_open(name, 0, &file, &err));
+    platter_os_file_close(file);
+    unlink(name);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_are_read),
+        cmocka_unit_test(what_is_malformed_is_refused),
+        cmocka_unit_test(messages_are_bounded),
+        cmocka_unit_test(options_come_back_as_they_were_stored),
+        cmocka_unit_test(a_worker_gets_what_an_image_is_made_of),
+        cmocka_unit_test(servers_folders_and_new_files),
+        cmocka_unit_test(files_are_opened_by_another),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,173 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The service: mounts that outlive their process, its end, the service's and the session's; workers that are killed or hang;
+# clients that are many, slow, malformed or impostors; images that fail.
+set -u
+. tests/wine/lib.sh
+wine_suite service
+for wine_need in platterd.exe tests/wt_pipe.exe; do
+    [ -e "$win/$wine_need" ] || { not_ok "$win/$wine_need has been built"; finish; }
+done
+check "driver install" platter driver install
+
+make="tests/images/make-disk.py"
+mkdir "$work/parents"
+{
+    $make "$work/one.img" --table none ntfs:8 && $make "$work/two.img" --table none ntfs:9 &&
+        $make "$work/parents/base.img" --table none ntfs:8 && echo "my own words" >"$work/parents/secret.txt" &&
+        qemu-img create -f qcow2 -F raw -b parents/base.img "$work/child.qcow2" &&
+        qemu-img create -f qcow2 -F raw -b parents/secret.txt "$work/thief.qcow2" 4M
+} >"$work/make.log" 2>&1 || { sed 's/^/# /' "$work/make.log"; not_ok "images are made"; finish; }
+head -c 5000 "$work/child.qcow2" >"$work/cut.qcow2"
+w() { wine_path "$work/$1"; }
+
+# processes WORDS: Unix ids of this session's processes with these words on their command lines.
+processes() {
+    for process in /proc/[0-9]*; do
+        { tr '\0' '\n' <"$process/environ" | grep -qxF "WINEPREFIX=$wine_prefix"; } 2>/dev/null || continue
+        { tr '\0' ' ' <"$process/cmdline" | grep -qE -- "$1"; } 2>/dev/null && echo "${process#/proc/}"
+    done
+}
+workers() { [ -z "$(processes 'platterd.exe --worker')$(processes 'platterd.exe" "--worker')" ]; }
+daemon() { processes 'platterd\.exe"? *$'; }
+workers() { processes 'platterd\.exe.*--worker'; }
+# kept FILTER: of what persist list says.
+kept() { platter persist list --json >/dev/null && in_json "$1"; }
+state_of() { kept "[m['state'] for m in j['mounts'] if m['image'].lower().endswith('$1')]"; }
+is_state() { [ "$(state_of "$1")" = "['$2']" ]; }
+why_of() { kept "[m['error'] and m['error']['message'] for m in j['mounts'] if m['image'].lower().endswith('$1')]"; }
+raw() { wine_run 60 "$programs/wt_pipe.exe" "$@" 2>/dev/null | tr -d '\r'; }
+
+fails() { ! "$@"; }
+# is NAME WANTED FOUND
+is() { check "$1" test "$2" = "$3"; }
+check "without the service a persistent mount is refused" fails platter mount --persistent "$(w one.img)" --letter P
+check "service install" platter service install
+check "it runs" platter service status
+
+# ---- A mount, and its end ---------------------------------------------------------------------------------------------
+check "a persistent mount" platter mount --persistent "$(w one.img)" --letter P
+check "reads" drive_reads P "$work/one.img"
+check "it is kept" is_state one.img mounted
+platter list --json >/dev/null
+is "the list says who serves it" service "$(in_json "j['volumes'][0]['served_by']")"
+check "not twice" fails platter mount --persistent "$(w one.img)" --letter T
+check "unmount" platter unmount P:
+check "the drive is gone" drive_gone P
+is "and forgotten" 0 "$(kept "len(j['mounts'])")"
+
+# ---- What may be kept -------------------------------------------------------------------------------------------------
+check "a parent in another folder" platter mount --persistent "$(w child.qcow2)" --letter P
+check "reads through it" drive_reads P "$work/parents/base.img"
+check "unmount" platter unmount P:
+check "a parent that is no image is not opened" fails platter mount --persistent "$(w thief.qcow2)" --letter P
+check "nor a cut image" fails platter mount --persistent "$(w cut.qcow2)" --letter P
+check "nor one that is not there" fails platter mount --persistent "$(w none.img)" --letter P
+check "an encrypted image cannot be kept" fails platter mount --persistent --password-file "$(w one.img)" "$(w one.img)"
+check "nor a drive in a folder" fails platter mount --persistent --folder 'C:\folder' "$(w one.img)"
+is "nothing of that is kept" 0 "$(kept "len(j['mounts'])")"
+check "writes go to an overlay" platter mount --persistent "--overlay=$(w changes.qcow2)" "$(w one.img)" --letter P
+check "which is a file" qemu-img check -q "$work/changes.qcow2"
+check "unmount" platter unmount P:
+
+# ---- Workers that die -------------------------------------------------------------------------------------------------
+check "one" platter mount --persistent "$(w one.img)" --letter P
+one=$(workers)
+check "two" platter mount --at-boot "$(w two.img)" --letter Q
+kill -KILL "$one"
+check "a killed worker is noticed" wait_for 20 is_state one.img lost
+check "its drive is gone" drive_gone P
+check "the list says why" grep -q 'worker ended' <(why_of one.img)
+check "the other one is there" drive_reads Q "$work/two.img"
+check "it can be mounted again" platter mount --persistent "$(w one.img)" --letter P
+is "in the place of what was lost" 2 "$(kept "len(j['mounts'])")"
+two=$(workers | head -n 1)
+kill -STOP "$two"
+hung() { kept "sorted(m['state'] for m in j['mounts'])" | grep -qx "\['lost', 'mounted'\]"; }
+check "a worker that hangs is noticed" wait_for 40 hung
+check "and ended" wait_for 10 fails kill -0 "$two"
+lost=$(kept "[m['image'] for m in j['mounts'] if m['state'] == 'lost'][0]")
+check "the list says why" grep -q 'not been heard of' <(why_of "$(basename "${lost//\\//}")")
+check "and it is mounted again by a restart" platter service stop
+check "start" platter service start
+both() { is_state one.img mounted && is_state two.img mounted; }
+check "both are there" wait_for 60 both
+check "with the same letters" drive_reads P "$work/one.img"
+check "and the same data" drive_reads Q "$work/two.img"
+
+# ---- The service dies -------------------------------------------------------------------------------------------------
+kill -KILL "$(daemon)"
+check "without the service no drive is left" wait_for 30 drive_gone P
+wait_for 20 drive_gone Q
+check "no process either" wait_for 20 test -z "$(workers)"
+check "it starts again" wait_for 30 platter service start
+check "and brings both back" wait_for 60 both
+check "with their data" drive_reads P "$work/one.img"
+
+# ---- The session ends -------------------------------------------------------------------------------------------------
+wineserver -k
+timeout 20 wineserver -w
+$wine_fixed wineserver -p
+timeout -k 5 120 $wine_fixed wine64 wineboot </dev/null >>"$wine_prefix/driver.log" 2>&1
+check "after a restart of the session they come by themselves" wait_for 90 both
+check "with their data" drive_reads Q "$work/two.img"
+
+# ---- Clients ----------------------------------------------------------------------------------------------------------
+clients=
+for i in 1 2 3 4 5 6 7 8 9 10; do
+    wine_run 60 "$win/platter.exe" persist list --json >"$work/client.$i" 2>/dev/null &
+    clients="$clients $!"
+done
+# shellcheck disable=SC2086
+wait $clients
+is "ten clients at once" 10 "$(grep -l '"mounts": \[' "$work"/client.* | wc -l)"
+message() { python3 -c 'import struct, sys; b = sys.argv[1].encode(); sys.stdout.buffer.write(struct.pack("<I", len(b)) + b)' "$1"; }
+malformed() { # malformed WHAT TEXT
+    message "$2" >"$work/message"
+    raw send "$(w message)" >"$work/answer"
+    check "$1 is refused" grep -q '"name":"usage"' "$work/answer"
+}
+malformed "what is no JSON" 'mount everything'
+malformed "an unknown request" '{"protocol":1,"request":"format"}'
+malformed "an unknown member" '{"protocol":1,"request":"list","as":"SYSTEM"}'
+malformed "a member that only the service sets" \
+    '{"protocol":1,"request":"mount","options":{"image":"C:\\x.img","elevated":true}}'
+malformed "a member twice" '{"protocol":1,"request":"list","request":"status"}'
+malformed "another protocol" '{"protocol":2,"request":"list"}'
+malformed "a device as an image" '{"protocol":1,"request":"mount","options":{"image":"\\\\.\\PhysicalDrive0"}}'
+malformed "a path that is not whole" '{"protocol":1,"request":"mount","options":{"image":"disk.img"}}'
+malformed "what is nested deep" "$(printf '[%.0s' {1..2000})"
+check "a message that is too long" grep -q '"name":"usage"' <(raw length 4000000000)
+check "an empty one" grep -q '"name":"usage"' <(raw length 0)
+raw idle 12 8000 >"$work/idle" &
+idle=$!
+wait_for 10 grep -q opened "$work/idle"
+start=$(date +%s%N)
+check "silent clients delay nobody" platter service status
+ms=$((($(date +%s%N) - start) / 1000000))
+check "the answer came in $ms ms" test "$ms" -lt 4000
+wait "$idle"
+is "and are sent away" "closed 12" "$(tail -n 1 "$work/idle")"
+check "the drives have not noticed" drive_reads Q "$work/two.img"
+
+# ---- Forgetting -------------------------------------------------------------------------------------------------------
+check "forget one" platter persist forget "$(w one.img)"
+check "the drive stays" drive_reads P "$work/one.img"
+is "but does not come back" "[False]" "$(kept "[m['comes_back'] for m in j['mounts'] if 'one' in m['image']]")"
+check "service stop" platter service stop
+check "takes the drives away" drive_gone Q
+squatted() { raw squat 15000 >"$work/squat"; }
+squatted &
+wait_for 10 grep -q squatting "$work/squat"
+check "the service does not start where its pipe's name is taken" fails platter service start
+check "and nobody is asked in its place" fails platter persist list
+wait $!
+check "who took it has heard nothing" grep -qE "nobody came|heard 0 bytes" "$work/squat"
+check "start" platter service start
+check "what is remembered is back" wait_for 60 is_state two.img mounted
+is "what was forgotten is not" "[]" "$(state_of one.img)"
+check "unmount all" platter unmount --all
+is "nothing is kept" 0 "$(kept "len(j['mounts'])")"
+check "service remove" platter service remove
+is "no process is left" "" "$(daemon)$(workers)"
+wine_finish
