@@ -16,5 +16,7 @@ const struct cli_command cli_commands[] = {CLI_COMMAND_INFO,
                                            OF_WINDOWS("mount"),
                                            OF_WINDOWS("unmount"),
                                            OF_WINDOWS("list"),
+                                           OF_WINDOWS("persist"),
+                                           OF_WINDOWS("service"),
                                            OF_WINDOWS("driver"),
                                            {NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL}};
