@@ -35,7 +35,7 @@ uninstall() {
     return "$(tr -d '\r' <"$log" | sed -n 's/.*uninstall: exit status //p' | grep . || echo 99)"
 }
 uninstall_ended() {
-    grep -q 'uninstall: exit status\|/DIEAT' "$log" && ! in_session Au_.exe
+    grep -q 'uninstall: exit status\|/DIEAT' "$log" && ! in_session "~nsu"
 }
 # in_session NAME: whether such a program runs in this Wine session.
 in_session() {
