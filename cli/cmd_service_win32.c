@@ -254,13 +254,16 @@ enum platter_result cli_service_status(const struct cli_arguments *arguments, st
                                        struct platter_error *err)
 {
     json_t *request = json_object(), *answer = NULL;
+    SC_HANDLE manager, service;
     enum platter_result result;
     bool installed;
 
     (void)arguments;
+    installed = open_service(SERVICE_QUERY_STATUS, &manager, &service, err) == PLATTER_OK;
+    if (installed)
+        close_service(manager, service);
     platter_json_text(request, "request", "status");
     result = service_ask(request, ANSWER_MS, &answer, err);
-    installed = result == PLATTER_OK || GetLastError() != ERROR_SERVICE_DOES_NOT_EXIST;
     if (reply->json) {
         platter_json_bool(reply->root, "installed", installed);
         platter_json_bool(reply->root, "running", result == PLATTER_OK);

@@ -9,6 +9,7 @@
 
 #include "../mount/command_line_win32.h"
 #include "restricted_win32.h"
+#include "station_win32.h"
 
 #define MEMORY_MOST ((SIZE_T)1 << 30) /* bytes; tables of the largest images that formats.md knows, and caches */
 #define PIPE_BYTES 65536u
@@ -82,7 +83,7 @@ static HANDLE make_job(void)
 
 static BOOL create(HANDLE token, wchar_t *command, HANDLE inherited, PROCESS_INFORMATION *process)
 {
-    STARTUPINFOEXW startup = {.StartupInfo = {.cb = sizeof(startup)}};
+    STARTUPINFOEXW startup = {.StartupInfo = {.cb = sizeof(startup), .lpDesktop = service_worker_desktop()}};
     static wchar_t folder[MAX_PATH], nothing[2];
     SIZE_T size = 0;
     BOOL created = FALSE;
