@@ -107,7 +107,16 @@ bool certificate_remove(struct steps *steps, const wchar_t *name, const wchar_t 
     found = find(store, hash);
     if (found)
         well = CertDeleteCertificateFromStore(found);
-    CertCloseStore(store, 0);
+    if (!CertCloseStore(store, 0) || !well)
+        return false;
+    /* Looked at again: a store can say yes and write nothing, as Wine's does. */
+    store = open_store(name);
+    found = store ? find(store, hash) : NULL;
+    well = store && !found;
+    if (found)
+        CertFreeCertificateContext(found);
+    if (store)
+        CertCloseStore(store, 0);
     return well;
 }
 
