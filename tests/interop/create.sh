@@ -120,7 +120,7 @@ refuses "VHD beyond 2040 GiB" 7 "too large for a vhd image, which can hold .*204
 refuses "VMDK beyond 2 TiB" 7 "too large for a vmdk" "$platter" create out/x.vmdk --size 2T
 refuses "VHDX beyond 64 TiB" 7 "too large for a vhdx" "$platter" create out/x.vhdx --size 70368744177665K
 refuses "QCOW2 whose clusters are too small for it" 7 "clusters of 512 bytes" "$platter" create out/x.qcow2 --size 1T --block-size 512
-refuses "no size" 2 "neither '--size' nor '--from'" "$platter" create out/x.vhd
+refuses "no size" 2 "none of '--size', '--from' and '--backing'" "$platter" create out/x.vhd
 refuses "half a sector" 2 "no whole number of sectors" "$platter" create out/x.vhd --size 1000
 refuses "a size that is none" 2 "as in 4096, 64K" "$platter" create out/x.vhd --size 10X
 refuses "a format that is not made" 2 "these can: vhd, vhdx, qcow2, vdi, vmdk, raw" "$platter" create out/x --format mrimgx --size 1M
