@@ -107,9 +107,13 @@ bool certificate_remove(struct steps *steps, const wchar_t *name, const wchar_t 
     found = find(store, hash);
     if (found)
         well = CertDeleteCertificateFromStore(found);
+    /* Closing should write it. Wine's crypt32 still counts a reference to a store that something was deleted from, and so never
+     * comes to the end of closing it. */
+    if (found)
+        (void)CertControlStore(store, 0, CERT_STORE_CTRL_COMMIT, NULL);
     if (!CertCloseStore(store, 0) || !well)
         return false;
-    /* Looked at again: a store can say yes and write nothing, as Wine's does. */
+    /* Looked at again: a store can say yes and have written nothing. */
     store = open_store(name);
     found = store ? find(store, hash) : NULL;
     well = store && !found;

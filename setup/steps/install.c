@@ -9,6 +9,7 @@
 #include "journal.h"
 #include "mounts.h"
 #include "program.h"
+#include "signature.h"
 
 #include <windows.h>
 #include <string.h>
@@ -106,10 +107,12 @@ static const struct {
 } order[] = {
     {L"files", "checking what was unpacked", files_check},
     {L"protect", "closing the folder to others", files_protect},
+    {L"certificate", "certificates", certificate},
+    /* Before anything that runs is stopped. */
+    {L"signature", "checking the driver's signature", signature_check},
     /* Its drives go with the service and come back with it; unmounted, they would be forgotten. */
     {L"stop", "stopping what is installed", note_before},
     {L"mounts", "unmounting drives", mounts_unmount},
-    {L"certificate", "certificates", certificate},
     {L"exchange", "exchanging files", files_exchange},
     {L"driver", "installing the driver", driver},
     {L"service", "installing the service", service},

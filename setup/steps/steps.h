@@ -31,6 +31,7 @@ enum steps_exit {
     STEPS_RUNNING = 8,      /* another setup runs */
     STEPS_USAGE = 9,        /* an option makes no sense */
     STEPS_INTERRUPTED = 10, /* half done; the next run puts it right */
+    STEPS_UNTRUSTED = 11,   /* the driver package is not what was signed, or Windows does not trust who signed it */
     STEPS_RESTART = 3010,   /* done, once Windows has been restarted */
     STEPS_WOULD_ASK = 20,   /* `mounts`: there are some; never setup's own status */
     STEPS_SAME = 21,        /* `check`: this very version is installed; likewise */

@@ -85,7 +85,12 @@ static bool driver_back(struct steps *steps, const wchar_t *dir)
 
 static bool service_away(struct steps *steps, const wchar_t *dir)
 {
-    return service_remove(steps, dir) == STEPS_DONE;
+    if (service_remove(steps, dir) != STEPS_DONE)
+        return false;
+    /* The service makes these when it starts, and the journal has no line of them. */
+    registry_remove_empty(L"SOFTWARE\\Platter\\Mounts");
+    registry_remove_empty(L"SOFTWARE\\Platter");
+    return true;
 }
 
 static bool service_back(struct steps *steps, const wchar_t *dir)

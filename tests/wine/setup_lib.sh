@@ -7,10 +7,17 @@ log="$wine_prefix/drive_c/windows/logs/Platter/setup.log"
 older_version=1.0 newer_version=2.0.1
 older="$work/platter-setup-$older_version.exe" newer="$work/platter-setup-$newer_version.exe"
 
-# make_setups: sets nothing up, only builds the two files.
+# make_setups: sets nothing up, only builds the two files, whose driver is signed with a certificate for tests.
+package=$work/package
 make_setups() {
-    PLATTER_PACKAGE="$win" PLATTER_QUICK=1 PLATTER_VERSION=$older_version setup/build.sh win64 "$work" &&
-        PLATTER_PACKAGE="$win" PLATTER_QUICK=1 PLATTER_VERSION=$newer_version setup/build.sh win64 "$work"
+    mkdir -p "$package" && cp "$win"/platter*.exe "$win"/*.dll "$win/platter.sys" "$win/platter.inf" "$package/" &&
+        setup/test-certificate.sh "$work/key" && cp "$work/key/test.cer" "$package/platter-test.cer" && sign_package &&
+        make_setup $older_version && make_setup $newer_version
+}
+make_setup() { PLATTER_PACKAGE="$package" PLATTER_QUICK=1 PLATTER_VERSION=$1 setup/build.sh win64 "$work"; }
+sign_package() {
+    setup/catalog.py --out "$package/platter.cat" "$package/platter.inf" &&
+        SIGN_KEY="$work/key/test.key" SIGN_CERT="$work/key/test.pem" setup/sign.sh "$package/platter.cat"
 }
 
 # setup FILE OPTIONS...: runs it silently; what it logged is the function's output too.
