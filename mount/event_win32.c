@@ -81,21 +81,24 @@ static const char *how(const struct platter_volume_info *info)
     return info->flags & PLATTER_VOLUME_PRIVATE ? "for its user alone" : "writable";
 }
 
+void platter_event_drive(enum platter_event event, const struct platter_account *account,
+                         const struct platter_volume_info *info)
+{
+    char letter[4], number[24];
+    const char *strings[] = {account->name, drive_name(info, letter), number, how(info)};
+
+    (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)info->volume_id);
+    platter_event_write(event, account, strings, event == PLATTER_EVENT_MOUNTED ? 4 : 3);
+}
+
 static void write_each(const struct platter_mount *mount, enum platter_event event)
 {
     struct platter_account account;
 
     platter_account_current(&account);
     for (size_t i = 0; i < mount->count; i++) {
-        const struct platter_volume_info *info = &mount->volumes[i].info;
-        char letter[4], number[24];
-
-        if (!mount->volumes[i].announced)
-            continue;
-        (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)info->volume_id);
-        platter_event_write(event, &account,
-                            (const char *const[]){account.name, drive_name(info, letter), number, how(info)},
-                            event == PLATTER_EVENT_MOUNTED ? 4 : 3);
+        if (mount->volumes[i].announced)
+            platter_event_drive(event, &account, &mount->volumes[i].info);
     }
 }
 

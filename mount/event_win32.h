@@ -11,6 +11,10 @@
 void platter_event_write(enum platter_event event, const struct platter_account *account, const char *const *strings,
                          size_t count);
 
+/* MOUNTED or UNMOUNTED, of this drive. */
+void platter_event_drive(enum platter_event event, const struct platter_account *account,
+                         const struct platter_volume_info *info);
+
 /*
  * Of a mount that this process serves for the user it runs as: each drive that is there now; why there is none; that it has
  * ended, and whether all is in its image. The service writes its workers' events by platter_event_write.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../engine/os/file.h"
+#include "../engine/source/source.h"
 
 #define KNOWN_FLAGS                                                                                                    \
     (PLATTER_OS_FILE_WRITE | PLATTER_OS_FILE_UNBUFFERED | PLATTER_OS_FILE_SHARE_WRITERS | PLATTER_OS_FILE_LOOK |       \
@@ -130,6 +131,11 @@ enum platter_result service_access_check(const struct platter_mount_options *mou
 
     if (flags & ~(uint32_t)KNOWN_FLAGS)
         return refused(path, "files are not created or removed", err);
+    if (platter_source_is_remote(mount->image)) {
+        if (mount->overlay && !(flags & PLATTER_OS_FILE_FOLDER) && same_path(mount->overlay, path))
+            return PLATTER_OK;
+        return refused(path, "an image on a server has no files here", err);
+    }
     if (flags & PLATTER_OS_FILE_FOLDER) {
         size_t folder = folder_length(mount->image);
 

@@ -14,6 +14,7 @@
  *   beside the image, what begins with its name without the extension: the same (extents, parts, members of a set);
  *   any file with the extension of an image, on a local drive or the image's own share: read (parents, backing files);
  *   the image's folder: listed;
+ *   where the image is on a server, the overlay and no other file;
  *   nothing is created, no device is opened, no alternate stream, no other server.
  * `flags`: enum platter_os_file_flag. On refusal the message names the rule.
  */

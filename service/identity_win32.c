@@ -75,8 +75,8 @@ enum platter_result service_client_identify(HANDLE pipe, struct service_client *
     if (!opened)
         return platter_error_set_os(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET, (int)GetLastError(),
                                     "the service cannot tell who asks");
-    client->administrator = is_administrator(token);
-    if (!is_impersonation(token) || !service_token_sid(token, client->sid)[0] ||
+    client->who.administrator = is_administrator(token);
+    if (!is_impersonation(token) || !service_token_sid(token, client->who.sid)[0] ||
         !DuplicateTokenEx(token, MAXIMUM_ALLOWED, NULL, SecurityImpersonation, TokenPrimary, &client->token))
         result = platter_error_set(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET,
                                    "the service may not act for who asks, as he has not allowed it");

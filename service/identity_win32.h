@@ -3,16 +3,15 @@
 #ifndef PLATTER_SERVICE_IDENTITY_H
 #define PLATTER_SERVICE_IDENTITY_H
 
-#include "../mount/sid.h"
+#include "entry.h"
 
 #include <platter/engine.h>
 
 #include <windows.h>
 
 struct service_client {
-    char sid[PLATTER_SID_TEXT];
-    bool administrator; /* with an administrator's rights in force, not merely a member */
-    HANDLE token;       /* a primary token of his; NULL: taken over */
+    struct service_asker who;
+    HANDLE token; /* a primary token of his; NULL: taken over */
 };
 
 /* Who is at the other end, once he has sent something. What only identifies, or is anonymous, is refused. */

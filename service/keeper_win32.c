@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "../engine/os/system.h"
+#include "../engine/source/source.h"
 #include "../mount/control_win32.h"
 #include "../mount/dismount_win32.h"
 #include "../mount/event_win32.h"
 #include "broker_win32.h"
+#include "retry.h"
 #include "sandbox_win32.h"
-#include "store_win32.h"
 
 #define SILENCE_MS 15000u /* of a worker, which says every two seconds that it is there */
 #define SEND_MS 10000u
@@ -23,14 +24,44 @@
 
 struct keeping {
     struct service_mount *mount;
+    struct platter_account account;
+    struct service_retry retry;
+    bool returning; /* it has been there before, so it is tried again */
+    uint64_t late;  /* until then what may come later is waited for, ms; 0: no more */
+
+    /* Of one attempt. */
     struct service_worker worker;
     struct service_broker broker;
-    struct platter_account account;
+    struct platter_volume_info *volumes; /* the worker's, when they were there */
+    size_t count;
     bool mounted;
+    bool waiting;   /* there is no token of its owner */
     bool failed;    /* the worker has said why */
     bool unmounted; /* it has said that its drives are gone, and all is in the image */
     struct platter_error err;
 };
+
+struct letters {
+    char text[4 * 26]; /* "P:, Q:" or "P,Q" */
+    bool all;          /* each drive has one */
+};
+
+static void letters_of(const struct keeping *keeping, const char *colon, const char *separator, struct letters *letters)
+{
+    size_t used = 0;
+
+    letters->all = true;
+    letters->text[0] = '\0';
+    for (size_t i = 0; i < keeping->count; i++) {
+        uint32_t letter = keeping->volumes[i].letter;
+
+        if (letter < 'A' || letter > 'Z' || used + 4 >= sizeof(letters->text))
+            letters->all = false;
+        else
+            used += (size_t)snprintf(letters->text + used, sizeof(letters->text) - used, "%s%c%s",
+                                     used ? separator : "", (char)letter, colon);
+    }
+}
 
 /* ---- Events ---------------------------------------------------------------------------------------------------------- */
 
@@ -38,103 +69,89 @@ static void name_account(struct keeping *keeping)
 {
     PSID sid = NULL;
 
-    if (!ConvertStringSidToSidA(keeping->mount->owner, &sid))
+    if (!ConvertStringSidToSidA(keeping->mount->entry.owner, &sid))
         return;
     platter_account_of(sid, GetLengthSid(sid), &keeping->account);
     LocalFree(sid);
 }
 
-static void tell(const struct keeping *keeping, enum platter_event event, const struct platter_error *why)
+static void tell(const struct keeping *keeping, enum platter_event event)
 {
-    char reason[PLATTER_EVENT_TEXT], process[16];
-    const char *lost[] = {keeping->account.name, "its drives", process, reason};
-    const char *other[] = {keeping->account.name, reason};
+    char reason[PLATTER_EVENT_TEXT];
+    const char *strings[] = {keeping->account.name, platter_event_reason(&keeping->err, reason)};
 
-    platter_event_reason(why, reason);
-    (void)snprintf(process, sizeof(process), "%u", (unsigned)keeping->worker.process_id);
-    if (event == PLATTER_EVENT_PROVIDER_LOST)
-        platter_event_write(event, &keeping->account, lost, 4);
-    else
-        platter_event_write(event, &keeping->account, other, 2);
+    platter_event_write(event, &keeping->account, strings, 2);
 }
 
-static void tell_drive(const struct keeping *keeping, enum platter_event event, const struct platter_volume_info *info)
+static void tell_lost(const struct keeping *keeping)
 {
-    char letter[4], number[24];
-    const char *strings[] = {keeping->account.name, platter_letter_text(info->letter, letter), number,
-                             info->flags & PLATTER_VOLUME_READ_ONLY ? "read-only" : "read-write"};
+    char reason[PLATTER_EVENT_TEXT], process[16];
+    struct letters letters;
+    const char *strings[] = {keeping->account.name, letters.text, process, platter_event_reason(&keeping->err, reason)};
 
-    (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)info->volume_id);
-    platter_event_write(event, &keeping->account, strings, event == PLATTER_EVENT_MOUNTED ? 4 : 3);
+    letters_of(keeping, ":", ", ", &letters);
+    if (!letters.text[0])
+        strings[1] = "drives without letters";
+    (void)snprintf(process, sizeof(process), "%u", (unsigned)keeping->worker.process_id);
+    platter_event_write(PLATTER_EVENT_PROVIDER_LOST, &keeping->account, strings, 4);
+}
+
+static void tell_drives(const struct keeping *keeping, enum platter_event event)
+{
+    for (size_t i = 0; i < keeping->count; i++)
+        platter_event_drive(event, &keeping->account, &keeping->volumes[i]);
 }
 
 /* ---- Drives ---------------------------------------------------------------------------------------------------------- */
 
-/* What the driver says of the worker's volumes; not what the worker says. */
-typedef void volume_fn(struct keeping *keeping, struct platter_transport *transport,
-                       const struct platter_volume_info *info, void *context);
+/* What the driver says of the worker's volumes now; not what the worker says. *volumes is to be freed. */
+static size_t list_volumes(const struct keeping *keeping, struct platter_transport *transport,
+                           struct platter_volume_info **volumes)
+{
+    size_t count = 0, own = 0;
 
-static void each_volume(struct keeping *keeping, volume_fn *function, void *context)
+    if (platter_control_list(transport, volumes, &count, NULL) != PLATTER_OK)
+        return 0;
+    for (size_t i = 0; i < count; i++) {
+        if ((*volumes)[i].owner_process_id == keeping->worker.process_id)
+            (*volumes)[own++] = (*volumes)[i];
+    }
+    return own;
+}
+
+static void dismount_all(const struct keeping *keeping)
 {
     struct platter_transport *transport = NULL;
     struct platter_volume_info *volumes = NULL;
-    size_t count = 0;
+    size_t count;
 
     if (platter_control_open(&transport, NULL, NULL) != PLATTER_OK)
         return;
-    if (platter_control_list(transport, &volumes, &count, NULL) == PLATTER_OK) {
-        for (size_t i = 0; i < count; i++) {
-            if (volumes[i].owner_process_id == keeping->worker.process_id)
-                function(keeping, transport, &volumes[i], context);
-        }
-    }
+    count = list_volumes(keeping, transport, &volumes);
+    for (size_t i = 0; i < count; i++)
+        (void)platter_dismount(transport, &volumes[i], true, NULL, NULL);
     free(volumes);
     platter_control_close(transport);
-}
-
-static void dismount(struct keeping *keeping, struct platter_transport *transport,
-                     const struct platter_volume_info *info, void *context)
-{
-    (void)keeping;
-    (void)context;
-    (void)platter_dismount(transport, info, true, NULL, NULL);
-}
-
-struct letters {
-    char text[2 * 26];
-    bool all;
-};
-
-static void add_letter(struct keeping *keeping, struct platter_transport *transport,
-                       const struct platter_volume_info *info, void *context)
-{
-    struct letters *letters = context;
-    size_t length = strlen(letters->text);
-
-    (void)transport;
-    tell_drive(keeping, PLATTER_EVENT_MOUNTED, info);
-    if (info->letter < 'A' || info->letter > 'Z' || length + 3 > sizeof(letters->text))
-        letters->all = false;
-    else
-        (void)snprintf(letters->text + length, sizeof(letters->text) - length, "%s%c", length ? "," : "",
-                       (char)info->letter);
 }
 
 /* The letters it got are those it comes back with. */
 static enum platter_result store(struct keeping *keeping)
 {
-    struct service_mount *mount = keeping->mount;
-    json_t *options = json_copy(mount->options.json);
-    struct letters letters = {.all = true};
+    json_t *options = json_copy(keeping->mount->entry.options.json);
+    struct platter_transport *transport = NULL;
+    struct letters letters;
     enum platter_result result;
 
-    each_volume(keeping, add_letter, &letters);
+    if (platter_control_open(&transport, NULL, NULL) == PLATTER_OK) {
+        keeping->count = list_volumes(keeping, transport, &keeping->volumes);
+        platter_control_close(transport);
+    }
+    tell_drives(keeping, PLATTER_EVENT_MOUNTED);
+    letters_of(keeping, "", ",", &letters);
     if (options && letters.all && letters.text[0])
         (void)json_object_set_new(options, "letter", json_string(letters.text));
-    result = mount->forgotten ? PLATTER_OK : service_store_put(mount, options, &keeping->err);
+    result = service_mount_keep(keeping->mount, options, &keeping->err);
     json_decref(options);
-    if (result == PLATTER_OK)
-        mount->kept = true;
     return result;
 }
 
@@ -173,7 +190,8 @@ static enum platter_result take_report(struct keeping *keeping, json_t *report)
     result = store(keeping);
     if (result)
         return result;
-    keeping->mounted = true;
+    keeping->mounted = keeping->returning = true;
+    keeping->late = 0;
     service_mount_set(keeping->mount, SERVICE_STATE_MOUNTED, report, keeping->worker.process_id, NULL);
     return PLATTER_OK;
 }
@@ -253,28 +271,33 @@ static enum platter_result take_away(struct keeping *keeping)
 {
     DWORD status = 0;
 
-    each_volume(keeping, dismount, NULL);
+    dismount_all(keeping);
     if (!keeping->mounted || (wait_for_end(keeping, END_MS, &status) && status == 0))
         return PLATTER_E_CANCELLED;
     (void)platter_error_set(&keeping->err, PLATTER_E_IO, NULL, PLATTER_NO_OFFSET, "its worker did not end well (0x%lx)",
                             (unsigned long)status);
-    tell(keeping, PLATTER_EVENT_UNWRITTEN, &keeping->err);
+    tell(keeping, PLATTER_EVENT_UNWRITTEN);
     return PLATTER_E_CANCELLED;
+}
+
+static bool is_remote(const struct keeping *keeping)
+{
+    return platter_source_is_remote(keeping->mount->entry.options.mount.image);
 }
 
 /* From the worker's start to its end. PLATTER_OK: unmounted; PLATTER_E_CANCELLED: stopped; else lost, keeping->err. */
 static enum platter_result serve(struct keeping *keeping, HANDLE owner)
 {
     json_t *order = json_object();
-    enum platter_result result = service_worker_start(owner, &keeping->worker, &keeping->err);
+    enum platter_result result = service_worker_start(owner, is_remote(keeping), &keeping->worker, &keeping->err);
 
     if (result)
         goto done;
     keeping->worker.channel.stop = keeping->mount->stop;
     keeping->broker = (struct service_broker){
-        .mount = &keeping->mount->options.mount, .owner = owner, .process = keeping->worker.process};
+        .mount = &keeping->mount->entry.options.mount, .owner = owner, .process = keeping->worker.process};
     service_mount_set(keeping->mount, SERVICE_STATE_STARTING, NULL, keeping->worker.process_id, NULL);
-    if (!order || json_object_set(order, "options", keeping->mount->options.json) != 0)
+    if (!order || json_object_set(order, "options", keeping->mount->entry.options.json) != 0)
         result = platter_error_set(&keeping->err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
     else
         result = service_channel_send(&keeping->worker.channel, order, SEND_MS, &keeping->err);
@@ -288,27 +311,46 @@ done:
 
 /* ---- The thread ------------------------------------------------------------------------------------------------------ */
 
-static bool may_come_later(enum platter_result result)
+/* What ends by itself soon after the machine has come up. */
+static bool may_come_later(const struct keeping *keeping, enum platter_result result)
 {
     return result == PLATTER_E_DRIVER || result == PLATTER_E_NOT_FOUND || result == PLATTER_E_BUSY ||
-           result == PLATTER_E_EXISTS;
+           result == PLATTER_E_EXISTS || (result == PLATTER_E_IO && is_remote(keeping));
 }
 
-/* One attempt. */
+/* One attempt; `result` as of serve(). */
 static enum platter_result attempt(struct keeping *keeping)
 {
     struct service_mount *mount = keeping->mount;
-    HANDLE owner = mount->token;
-    enum platter_result result;
+    const struct service_entry *entry = &mount->entry;
 
-    if (!owner &&
-        service_owner_token(mount->owner, mount->options.at_boot, mount->options.elevated, &owner, &keeping->err)) {
-        service_mount_set(mount, SERVICE_STATE_WAITING, NULL, 0, &keeping->err);
+    keeping->mounted = keeping->waiting = keeping->failed = keeping->unmounted = false;
+    keeping->err = (struct platter_error){.offset = PLATTER_NO_OFFSET};
+    free(keeping->volumes);
+    keeping->volumes = NULL;
+    keeping->count = 0;
+    /* Kept: the worker of the next attempt has the same rights. */
+    if (!mount->token && service_owner_token(entry->owner, entry->options.at_boot, entry->options.elevated,
+                                             &mount->token, &keeping->err) != PLATTER_OK) {
+        keeping->waiting = true;
         return PLATTER_E_CANCELLED;
     }
-    mount->token = owner; /* kept: a worker of the next attempt has the same rights */
-    result = serve(keeping, owner);
-    return result;
+    return serve(keeping, mount->token);
+}
+
+/* It is lost. True: it is time to try again; false: it stays lost, or is not wanted any more. */
+static bool wait_to_retry(struct keeping *keeping, enum platter_result result)
+{
+    struct service_mount *mount = keeping->mount;
+    uint64_t now = platter_os_monotonic_ms();
+    uint32_t delay = AGAIN_MS;
+
+    if (!keeping->returning || service_mount_is_forgotten(mount))
+        return false;
+    if ((now >= keeping->late || !may_come_later(keeping, result)) && !service_retry_next(&keeping->retry, now, &delay))
+        return false;
+    service_mount_set(mount, SERVICE_STATE_RETRYING, NULL, 0, &keeping->err);
+    return WaitForSingleObject(mount->stop, delay) == WAIT_TIMEOUT && service_mount_again(mount);
 }
 
 static void conclude(struct keeping *keeping, enum platter_result result)
@@ -316,53 +358,54 @@ static void conclude(struct keeping *keeping, enum platter_result result)
     struct service_mount *mount = keeping->mount;
 
     if (result == PLATTER_OK) {
-        static const struct platter_volume_info nothing;
-
-        tell_drive(keeping, PLATTER_EVENT_UNMOUNTED, &nothing);
+        tell_drives(keeping, PLATTER_EVENT_UNMOUNTED);
         service_mount_remove(mount);
-    } else if (result != PLATTER_E_CANCELLED) {
-        if (keeping->mounted)
-            tell(keeping, PLATTER_EVENT_PROVIDER_LOST, &keeping->err);
-        else if (mount->restored)
-            tell(keeping, PLATTER_EVENT_MOUNT_LOST, &keeping->err);
-        else
-            tell(keeping, keeping->err.result == PLATTER_E_ACCESS ? PLATTER_EVENT_REFUSED : PLATTER_EVENT_DAMAGED,
-                 &keeping->err);
-        service_mount_set(mount, SERVICE_STATE_LOST, NULL, 0, &keeping->err);
-        if (mount->forgotten)
-            service_mount_remove(mount);
-    } else if (mount->state != SERVICE_STATE_WAITING) {
+        return;
+    }
+    if (keeping->waiting) {
+        service_mount_set(mount, SERVICE_STATE_WAITING, NULL, 0, &keeping->err);
+        return;
+    }
+    if (result == PLATTER_E_CANCELLED)
         (void)platter_error_set(&keeping->err, PLATTER_E_CANCELLED, NULL, PLATTER_NO_OFFSET,
                                 "the Platter service is stopping");
-        service_mount_set(mount, SERVICE_STATE_LOST, NULL, 0, &keeping->err);
-    }
+    else if (WaitForSingleObject(mount->stop, 0) == WAIT_OBJECT_0 || keeping->mounted)
+        ; /* nobody gave it up; or that was told when it was lost */
+    else if (keeping->returning)
+        tell(keeping, PLATTER_EVENT_MOUNT_LOST);
+    else
+        tell(keeping, keeping->err.result == PLATTER_E_ACCESS ? PLATTER_EVENT_REFUSED : PLATTER_EVENT_DAMAGED);
+    service_mount_set(mount, SERVICE_STATE_LOST, NULL, 0, &keeping->err);
+    if (result != PLATTER_E_CANCELLED && service_mount_is_forgotten(mount))
+        service_mount_remove(mount);
 }
 
 DWORD WINAPI service_keep(void *context)
 {
     struct keeping *keeping = calloc(1, sizeof(*keeping));
     struct service_mount *mount = context;
-    uint64_t until = platter_os_monotonic_ms() + LATE_MS;
-    enum platter_result result = PLATTER_E_NO_MEMORY;
+    enum platter_result result;
+    bool lost;
 
     if (!keeping) {
         service_mount_set(mount, SERVICE_STATE_LOST, NULL, 0, NULL);
         goto done;
     }
     keeping->mount = mount;
+    keeping->returning = mount->restored;
+    keeping->late = mount->restored ? platter_os_monotonic_ms() + LATE_MS : 0;
     name_account(keeping);
-    for (;;) {
+    do {
         result = attempt(keeping);
+        lost = result != PLATTER_OK && result != PLATTER_E_CANCELLED;
+        if (lost && keeping->mounted)
+            tell_lost(keeping);
         service_worker_close(&keeping->worker);
-        if (keeping->mounted || !mount->restored || !may_come_later(result) || platter_os_monotonic_ms() >= until ||
-            WaitForSingleObject(mount->stop, AGAIN_MS) == WAIT_OBJECT_0)
-            break;
-        keeping->failed = false;
-    }
+    } while (lost && wait_to_retry(keeping, result));
     conclude(keeping, result);
-done:
+    free(keeping->volumes);
     free(keeping);
-    mount->keeper_runs = false;
-    service_mount_release(mount);
+done:
+    service_mount_end(mount);
     return 0;
 }

@@ -26,8 +26,8 @@ void service_mount_release(struct service_mount *mount)
 {
     if (InterlockedDecrement(&mount->references) != 0)
         return;
-    service_options_free(&mount->options);
-    json_decref(mount->report);
+    service_options_free(&mount->entry.options);
+    json_decref(mount->entry.report);
     if (mount->token)
         CloseHandle(mount->token);
     if (mount->stop)
@@ -45,16 +45,16 @@ static struct service_mount *make(const char *id, const char *owner, int64_t sin
     if (!mount)
         return NULL;
     mount->references = 1;
-    (void)snprintf(mount->id, sizeof(mount->id), "%s", id);
-    (void)snprintf(mount->owner, sizeof(mount->owner), "%s", owner);
-    mount->since = since;
+    (void)snprintf(mount->entry.id, sizeof(mount->entry.id), "%s", id);
+    (void)snprintf(mount->entry.owner, sizeof(mount->entry.owner), "%s", owner);
+    mount->entry.since = since;
     mount->stop = CreateEventW(NULL, TRUE, FALSE, NULL);
     mount->settled = CreateEventW(NULL, TRUE, FALSE, NULL);
     if (!mount->stop || !mount->settled) {
         service_mount_release(mount);
         return NULL;
     }
-    mount->options = *options;
+    mount->entry.options = *options;
     memset(options, 0, sizeof(*options));
     return mount;
 }
@@ -65,7 +65,7 @@ static bool start_keeper(struct service_mount *mount)
     HANDLE thread;
 
     InterlockedIncrement(&mount->references);
-    mount->state = SERVICE_STATE_STARTING;
+    mount->entry.state = SERVICE_STATE_STARTING;
     mount->keeper_runs = true;
     thread = CreateThread(NULL, 0, service_keep, mount, 0, NULL);
     if (thread) {
@@ -77,44 +77,92 @@ static bool start_keeper(struct service_mount *mount)
     return false;
 }
 
+/* Under the lock. What has gone stays so, whatever its keeper is about to say. */
+static void set_state(struct service_mount *mount, enum service_state state)
+{
+    if (mount->entry.state != SERVICE_STATE_GONE)
+        mount->entry.state = state;
+    if (state != SERVICE_STATE_STARTING)
+        SetEvent(mount->settled);
+}
+
 void service_mount_set(struct service_mount *mount, enum service_state state, json_t *report, uint32_t process_id,
                        const struct platter_error *err)
 {
     AcquireSRWLockExclusive(&lock);
-    mount->state = state;
-    mount->process_id = process_id;
-    if (state != SERVICE_STATE_STARTING && mount->report != report) {
-        json_decref(mount->report);
-        mount->report = json_incref(report);
+    set_state(mount, state);
+    mount->entry.process_id = process_id;
+    if (state != SERVICE_STATE_STARTING && mount->entry.report != report) {
+        json_decref(mount->entry.report);
+        mount->entry.report = json_incref(report);
     }
     if (err)
-        mount->error = *err;
-    if (state != SERVICE_STATE_STARTING)
-        SetEvent(mount->settled);
+        mount->entry.error = *err;
     ReleaseSRWLockExclusive(&lock);
+}
+
+bool service_mount_again(struct service_mount *mount)
+{
+    bool wanted;
+
+    AcquireSRWLockExclusive(&lock);
+    wanted = !mount->entry.forgotten && mount->entry.state == SERVICE_STATE_RETRYING &&
+             WaitForSingleObject(mount->stop, 0) == WAIT_TIMEOUT;
+    if (wanted)
+        set_state(mount, SERVICE_STATE_STARTING);
+    ReleaseSRWLockExclusive(&lock);
+    return wanted;
+}
+
+/* The store is changed under the lock: else what is forgotten meanwhile would be written after it was taken out. */
+enum platter_result service_mount_keep(struct service_mount *mount, const json_t *options, struct platter_error *err)
+{
+    enum platter_result result = PLATTER_OK;
+
+    AcquireSRWLockExclusive(&lock);
+    if (!mount->entry.forgotten && mount->entry.state != SERVICE_STATE_GONE) {
+        result = service_store_put(&mount->entry, options, err);
+        mount->entry.kept |= result == PLATTER_OK;
+    }
+    ReleaseSRWLockExclusive(&lock);
+    return result;
+}
+
+bool service_mount_is_forgotten(struct service_mount *mount)
+{
+    bool forgotten;
+
+    AcquireSRWLockShared(&lock);
+    forgotten = mount->entry.forgotten;
+    ReleaseSRWLockShared(&lock);
+    return forgotten;
 }
 
 void service_mount_remove(struct service_mount *mount)
 {
     struct service_mount **at = &mounts;
-    bool kept;
 
     AcquireSRWLockExclusive(&lock);
     while (*at && *at != mount)
         at = &(*at)->next;
-    kept = mount->kept && !mount->forgotten;
-    mount->state = SERVICE_STATE_GONE;
-    if (*at)
+    if (*at) {
         *at = mount->next;
-    else
+        if (mount->entry.kept && !mount->entry.forgotten)
+            service_store_remove(mount->entry.id);
+        set_state(mount, SERVICE_STATE_GONE);
+    } else {
         mount = NULL; /* somebody was first */
-    if (mount)
-        SetEvent(mount->settled);
+    }
     ReleaseSRWLockExclusive(&lock);
-    if (!mount)
-        return;
-    if (kept)
-        service_store_remove(mount->id);
+    if (mount)
+        service_mount_release(mount);
+}
+
+void service_mount_end(struct service_mount *mount)
+{
+    AcquireSRWLockExclusive(&lock);
+    mount->keeper_runs = false;
+    ReleaseSRWLockExclusive(&lock);
     service_mount_release(mount);
 }
 
@@ -126,12 +174,12 @@ static void restore_one(const char *id, const char *owner, int64_t since, struct
 
     if (!mount)
         return;
-    mount->kept = mount->restored = true;
+    mount->entry.kept = mount->restored = true;
     AcquireSRWLockExclusive(&lock);
     mount->next = mounts;
     mounts = mount;
     if (!start_keeper(mount))
-        mount->state = SERVICE_STATE_WAITING;
+        mount->entry.state = SERVICE_STATE_WAITING;
     ReleaseSRWLockExclusive(&lock);
 }
 
@@ -144,7 +192,7 @@ void service_mounts_retry(void)
 {
     AcquireSRWLockExclusive(&lock);
     for (struct service_mount *mount = mounts; mount && !stopping; mount = mount->next) {
-        if (mount->state == SERVICE_STATE_WAITING && !mount->keeper_runs)
+        if (mount->entry.state == SERVICE_STATE_WAITING && !mount->keeper_runs)
             (void)start_keeper(mount);
     }
     ReleaseSRWLockExclusive(&lock);
@@ -208,7 +256,8 @@ static bool new_id(char id[SERVICE_ID_CHARS])
 
 static bool is_same_image(const struct service_mount *a, const struct service_mount *b)
 {
-    return strcmp(a->owner, b->owner) == 0 && _stricmp(a->options.mount.image, b->options.mount.image) == 0;
+    return strcmp(a->entry.owner, b->entry.owner) == 0 &&
+           _stricmp(a->entry.options.mount.image, b->entry.options.mount.image) == 0;
 }
 
 /* Under the lock. */
@@ -218,10 +267,10 @@ static enum platter_result take_in(struct service_mount *wanted, struct platter_
 
     for (const struct service_mount *mount = mounts; mount; mount = mount->next) {
         all++;
-        own += strcmp(mount->owner, wanted->owner) == 0;
+        own += strcmp(mount->entry.owner, wanted->entry.owner) == 0;
         if (is_same_image(mount, wanted) &&
-            (mount->state == SERVICE_STATE_MOUNTED || mount->state == SERVICE_STATE_STARTING))
-            return platter_error_set(err, PLATTER_E_EXISTS, mount->options.mount.image, PLATTER_NO_OFFSET,
+            (mount->entry.state == SERVICE_STATE_MOUNTED || mount->entry.state == SERVICE_STATE_STARTING))
+            return platter_error_set(err, PLATTER_E_EXISTS, mount->entry.options.mount.image, PLATTER_NO_OFFSET,
                                      "is a persistent mount already");
     }
     if (all >= MOST_MOUNTS || own >= MOST_OF_ONE)
@@ -230,17 +279,23 @@ static enum platter_result take_in(struct service_mount *wanted, struct platter_
                                  MOST_MOUNTS, MOST_OF_ONE);
     if (stopping || !start_keeper(wanted))
         return platter_error_set(err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET, "the Platter service is stopping");
+    /* Two would want the image for themselves: who asks now comes first. */
+    for (struct service_mount *mount = mounts; mount; mount = mount->next) {
+        if (is_same_image(mount, wanted) && mount->entry.state == SERVICE_STATE_RETRYING)
+            SetEvent(mount->stop);
+    }
     return PLATTER_OK;
 }
 
-/* What was lost or waits, and is now mounted anew. */
+/* What was lost, is retried no more or waits, and is now mounted anew. */
 static struct service_mount *find_superseded(const struct service_mount *by)
 {
     struct service_mount *mount;
 
     AcquireSRWLockExclusive(&lock);
     for (mount = mounts; mount; mount = mount->next) {
-        if (mount != by && is_same_image(mount, by) && !mount->keeper_runs)
+        if (mount != by && is_same_image(mount, by) &&
+            (!mount->keeper_runs || mount->entry.state == SERVICE_STATE_RETRYING))
             break;
     }
     if (mount)
@@ -260,10 +315,10 @@ static void settle(struct service_mount *mount, json_t **report, struct platter_
         return;
     }
     AcquireSRWLockShared(&lock);
-    if (mount->state == SERVICE_STATE_MOUNTED)
-        *report = json_deep_copy(mount->report);
+    if (mount->entry.state == SERVICE_STATE_MOUNTED)
+        *report = json_deep_copy(mount->entry.report);
     else
-        *err = mount->error;
+        *err = mount->entry.error;
     ReleaseSRWLockShared(&lock);
     while (*report && (old = find_superseded(mount)) != NULL) {
         service_mount_remove(old);
@@ -278,15 +333,15 @@ enum platter_result service_mounts_add(struct service_client *client, struct ser
     struct service_mount *mount;
     enum platter_result result;
 
-    options->elevated = client->administrator;
-    if (client->administrator)
+    options->elevated = client->who.administrator;
+    if (client->who.administrator)
         (void)json_object_set_new(options->json, "elevated", json_true());
-    mount = new_id(id) ? make(id, client->sid, (int64_t)time(NULL), options) : NULL;
+    mount = new_id(id) ? make(id, client->who.sid, (int64_t)time(NULL), options) : NULL;
     if (!mount)
         return platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
     mount->token = client->token;
     client->token = NULL;
-    mount->error.result = PLATTER_E_FAILED;
+    mount->entry.error.result = PLATTER_E_FAILED;
     AcquireSRWLockExclusive(&lock);
     result = take_in(mount, err);
     if (result == PLATTER_OK) {
@@ -298,7 +353,7 @@ enum platter_result service_mounts_add(struct service_client *client, struct ser
     if (result == PLATTER_OK) {
         settle(mount, report, err);
         if (*report)
-            platter_json_text(*report, "persistent_id", mount->id);
+            platter_json_text(*report, "persistent_id", mount->entry.id);
         else
             service_mount_remove(mount);
         result = *report ? PLATTER_OK : err->result;
@@ -309,61 +364,19 @@ enum platter_result service_mounts_add(struct service_client *client, struct ser
 
 /* ---- Telling --------------------------------------------------------------------------------------------------------- */
 
-static bool may_see(const struct service_mount *mount, const struct service_client *client)
-{
-    return client->administrator || strcmp(mount->owner, client->sid) == 0;
-}
-
-static void mount_json(json_t *object, const struct service_mount *mount)
-{
-    static const char *const states[] = {"starting", "mounted", "waiting", "lost", "gone"};
-    bool failed = mount->state == SERVICE_STATE_LOST || mount->state == SERVICE_STATE_WAITING;
-
-    platter_json_text(object, "id", mount->id);
-    platter_json_text(object, "image", mount->options.mount.image);
-    platter_json_text(object, "overlay", mount->options.mount.overlay);
-    platter_json_text(object, "letter", mount->options.mount.letters);
-    platter_json_bool(object, "read_only", mount->options.mount.read_only);
-    platter_json_bool(object, "at_boot", mount->options.at_boot);
-    platter_json_bool(object, "comes_back", mount->kept && !mount->forgotten);
-    platter_json_text(object, "owner", mount->owner);
-    platter_json_number(object, "since", (uint64_t)mount->since);
-    platter_json_text(object, "state", states[mount->state]);
-    if (mount->process_id)
-        platter_json_number(object, "process_id", mount->process_id);
-    else
-        platter_json_null(object, "process_id");
-    if (mount->state == SERVICE_STATE_MOUNTED && json_object_get(mount->report, "volumes"))
-        (void)json_object_set(object, "volumes", json_object_get(mount->report, "volumes"));
-    else
-        (void)platter_json_array(object, "volumes");
-    if (failed)
-        platter_error_json(object, &mount->error, NULL);
-    else
-        platter_json_null(object, "error");
-}
-
-void service_mounts_json(json_t *root, const struct service_client *client)
+void service_mounts_json(json_t *root, const struct service_asker *asker)
 {
     json_t *array = platter_json_array(root, "mounts");
 
     AcquireSRWLockShared(&lock);
-    for (const struct service_mount *mount = mounts; mount; mount = mount->next) {
-        if (may_see(mount, client))
-            mount_json(platter_json_element(array), mount);
-    }
+    for (const struct service_mount *mount = mounts; mount; mount = mount->next)
+        service_entry_json(array, &mount->entry, asker);
     ReleaseSRWLockShared(&lock);
 }
 
 /* ---- Forgetting ------------------------------------------------------------------------------------------------------ */
 
-static bool is_meant(const struct service_mount *mount, const struct service_request *request)
-{
-    return request->all || (request->id && strcmp(request->id, mount->id) == 0) ||
-           (request->image && _stricmp(request->image, mount->options.mount.image) == 0);
-}
-
-enum platter_result service_mounts_forget(const struct service_request *request, const struct service_client *client,
+enum platter_result service_mounts_forget(const struct service_request *request, const struct service_asker *asker,
                                           json_t *root, struct platter_error *err)
 {
     struct service_mount *ended[MOST_MOUNTS];
@@ -372,15 +385,15 @@ enum platter_result service_mounts_forget(const struct service_request *request,
 
     AcquireSRWLockExclusive(&lock);
     for (struct service_mount *mount = mounts; mount; mount = mount->next) {
-        if (mount->state == SERVICE_STATE_GONE || !may_see(mount, client) || !is_meant(mount, request))
+        if (!service_entry_is_meant(&mount->entry, request, asker))
             continue;
-        platter_json_append(array, mount->id);
+        platter_json_append(array, mount->entry.id);
         count++;
-        if (mount->kept && !mount->forgotten)
-            service_store_remove(mount->id);
-        mount->forgotten = true;
+        if (mount->entry.kept && !mount->entry.forgotten)
+            service_store_remove(mount->entry.id);
+        mount->entry.forgotten = true;
         /* Nothing of it is there, or it is about to come: then it does not. */
-        if (mount->state != SERVICE_STATE_MOUNTED && ends < MOST_MOUNTS) {
+        if (mount->entry.state != SERVICE_STATE_MOUNTED && ends < MOST_MOUNTS) {
             SetEvent(mount->stop);
             InterlockedIncrement(&mount->references);
             ended[ends++] = mount;
@@ -397,7 +410,7 @@ enum platter_result service_mounts_forget(const struct service_request *request,
     return PLATTER_OK;
 }
 
-void service_mounts_unmounted(uint32_t process_id, const struct service_client *client, json_t *root)
+void service_mounts_unmounted(uint32_t process_id, const struct service_asker *asker, json_t *root)
 {
     uint64_t until = platter_os_monotonic_ms() + UNMOUNTED_MS;
     bool there = true, known = false;
@@ -406,7 +419,7 @@ void service_mounts_unmounted(uint32_t process_id, const struct service_client *
         there = false;
         AcquireSRWLockShared(&lock);
         for (const struct service_mount *mount = mounts; mount; mount = mount->next)
-            there |= mount->process_id == process_id && may_see(mount, client);
+            there |= mount->entry.process_id == process_id && service_entry_is_for(&mount->entry, asker);
         ReleaseSRWLockShared(&lock);
         known |= there;
         if (there)

@@ -16,13 +16,11 @@ static enum platter_result check_mount(const struct service_options *options, co
 {
     const struct platter_mount_options *mount = &options->mount;
 
-    if (options->at_boot && !client->administrator)
+    if (options->at_boot && !client->who.administrator)
         return platter_error_set(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET,
                                  "only an administrator may have a drive made when nobody is logged on");
-    if (platter_source_is_remote(mount->image))
-        return platter_error_set(err, PLATTER_E_UNSUPPORTED, mount->image, PLATTER_NO_OFFSET,
-                                 "an image on a server cannot be mounted persistently: workers have no network");
-    if (!service_path_is_whole(mount->image))
+    /* A server's URI is whole as it is; what is wrong with it the worker says. */
+    if (!platter_source_is_remote(mount->image) && !service_path_is_whole(mount->image))
         return platter_error_set(err, PLATTER_E_USAGE, mount->image, PLATTER_NO_OFFSET,
                                  "is not the whole path of a file");
     if (mount->overlay && !service_path_is_whole(mount->overlay))
@@ -56,7 +54,7 @@ static void do_status(json_t *answer)
 static void tell_refused(const struct service_client *client, const struct platter_error *why)
 {
     static volatile LONG64 last;
-    LONG64 now = (LONG64)platter_os_monotonic_ms(), before = last;
+    LONG64 now = (LONG64)platter_os_monotonic_ms(), before = InterlockedCompareExchange64(&last, 0, 0);
     char reason[PLATTER_EVENT_TEXT];
     struct platter_account account;
     const char *strings[] = {account.name, platter_event_reason(why, reason)};
@@ -64,7 +62,7 @@ static void tell_refused(const struct service_client *client, const struct platt
 
     if ((before && now - before < EVENTS_APART_MS) || InterlockedCompareExchange64(&last, now, before) != before)
         return;
-    if (!ConvertStringSidToSidA(client->sid, &sid))
+    if (!ConvertStringSidToSidA(client->who.sid, &sid))
         return;
     platter_account_of(sid, GetLengthSid(sid), &account);
     platter_event_write(PLATTER_EVENT_REQUEST_REFUSED, &account, strings, 2);
@@ -85,16 +83,16 @@ void service_answer(const char *text, uint32_t length, struct service_client *cl
             result = do_mount(&request, client, answer, &err);
             break;
         case SERVICE_ASK_LIST:
-            service_mounts_json(answer, client);
+            service_mounts_json(answer, &client->who);
             break;
         case SERVICE_ASK_STATUS:
             do_status(answer);
             break;
         case SERVICE_ASK_FORGET:
-            result = service_mounts_forget(&request, client, answer, &err);
+            result = service_mounts_forget(&request, &client->who, answer, &err);
             break;
         case SERVICE_ASK_UNMOUNTED:
-            service_mounts_unmounted(request.process_id, client, answer);
+            service_mounts_unmounted(request.process_id, &client->who, answer);
             break;
         }
     }

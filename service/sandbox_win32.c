@@ -81,10 +81,25 @@ static HANDLE make_job(void)
 
 /* ---- Process --------------------------------------------------------------------------------------------------------- */
 
-static BOOL create(HANDLE token, wchar_t *command, HANDLE inherited, PROCESS_INFORMATION *process)
+/* What the service's environment holds is none of an image's business; Winsock finds its parts by SystemRoot. */
+static void make_environment(bool network, wchar_t environment[MAX_PATH + 16])
+{
+    static const wchar_t name[] = L"SystemRoot=";
+    UINT length;
+
+    memset(environment, 0, (MAX_PATH + 16) * sizeof(*environment));
+    if (!network)
+        return;
+    memcpy(environment, name, sizeof(name));
+    length = GetSystemWindowsDirectoryW(environment + wcslen(name), MAX_PATH);
+    if (length == 0 || length >= MAX_PATH)
+        memset(environment, 0, (MAX_PATH + 16) * sizeof(*environment));
+}
+
+static BOOL create(HANDLE token, bool network, wchar_t *command, HANDLE inherited, PROCESS_INFORMATION *process)
 {
     STARTUPINFOEXW startup = {.StartupInfo = {.cb = sizeof(startup), .lpDesktop = service_worker_desktop()}};
-    static wchar_t folder[MAX_PATH], nothing[2];
+    wchar_t folder[MAX_PATH], environment[MAX_PATH + 16];
     SIZE_T size = 0;
     BOOL created = FALSE;
 
@@ -94,13 +109,13 @@ static BOOL create(HANDLE token, wchar_t *command, HANDLE inherited, PROCESS_INF
     startup.lpAttributeList = malloc(size);
     if (!startup.lpAttributeList || !InitializeProcThreadAttributeList(startup.lpAttributeList, 1, 0, &size))
         goto done;
-    /* An environment of nothing: what the service's holds is none of an image's business. */
+    make_environment(network, environment);
     if (UpdateProcThreadAttribute(startup.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, &inherited,
                                   sizeof(inherited), NULL, NULL))
         created = CreateProcessAsUserW(token, NULL, command, NULL, NULL, TRUE,
                                        CREATE_SUSPENDED | DETACHED_PROCESS | CREATE_UNICODE_ENVIRONMENT |
                                            EXTENDED_STARTUPINFO_PRESENT,
-                                       nothing, folder, &startup.StartupInfo, process);
+                                       environment, folder, &startup.StartupInfo, process);
     DeleteProcThreadAttributeList(startup.lpAttributeList);
 done:
     free(startup.lpAttributeList);
@@ -108,7 +123,8 @@ done:
 }
 
 /* In its job before its first instruction. */
-static enum platter_result start(HANDLE token, HANDLE theirs, struct service_worker *worker, struct platter_error *err)
+static enum platter_result start(HANDLE token, bool network, HANDLE theirs, struct service_worker *worker,
+                                 struct platter_error *err)
 {
     struct platter_command_line line = {0};
     wchar_t *program = platter_own_program(), number[24];
@@ -123,7 +139,7 @@ static enum platter_result start(HANDLE token, HANDLE theirs, struct service_wor
         result = platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
         goto done;
     }
-    if (!create(token, line.text, theirs, &process)) {
+    if (!create(token, network, line.text, theirs, &process)) {
         result = failed("the system does not start it", err);
         goto done;
     }
@@ -142,7 +158,8 @@ done:
     return result;
 }
 
-enum platter_result service_worker_start(HANDLE owner, struct service_worker *worker, struct platter_error *err)
+enum platter_result service_worker_start(HANDLE owner, bool network, struct service_worker *worker,
+                                         struct platter_error *err)
 {
     HANDLE token = NULL, theirs = INVALID_HANDLE_VALUE;
     enum platter_result result;
@@ -154,7 +171,7 @@ enum platter_result service_worker_start(HANDLE owner, struct service_worker *wo
     if (result)
         goto close_token;
     worker->job = make_job();
-    result = worker->job ? start(token, theirs, worker, err) : failed("no job object", err);
+    result = worker->job ? start(token, network, theirs, worker, err) : failed("no job object", err);
     CloseHandle(theirs);
     if (result)
         service_worker_close(worker);

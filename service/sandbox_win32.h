@@ -19,8 +19,9 @@ struct service_worker {
     uint32_t process_id;
 };
 
-/* `owner`: a primary token. All or nothing. */
-enum platter_result service_worker_start(HANDLE owner, struct service_worker *worker, struct platter_error *err);
+/* `owner`: a primary token. `network`: its environment lets it find Winsock, else it has none. All or nothing. */
+enum platter_result service_worker_start(HANDLE owner, bool network, struct service_worker *worker,
+                                         struct platter_error *err);
 /* Ends the process if it has not ended, and closes all. */
 void service_worker_close(struct service_worker *worker);
 

@@ -18,13 +18,17 @@
 #define LOGGED_ON 5u /* WTS_SESSION_LOGON, winuser.h */
 
 static SERVICE_STATUS_HANDLE manager;
-static SERVICE_STATUS status = {.dwServiceType = SERVICE_WIN32_OWN_PROCESS};
+static SERVICE_STATUS status = {.dwServiceType = SERVICE_WIN32_OWN_PROCESS, .dwCurrentState = SERVICE_START_PENDING};
 static HANDLE stop;
+static SRWLOCK lock = SRWLOCK_INIT; /* `status`: the manager calls from a thread of its own */
 
 static void report(DWORD state, DWORD error)
 {
     bool pending = state == SERVICE_START_PENDING || state == SERVICE_STOP_PENDING;
 
+    AcquireSRWLockExclusive(&lock);
+    if (status.dwCurrentState == SERVICE_STOPPED) /* the last word */
+        goto done;
     status.dwCurrentState = state;
     status.dwControlsAccepted =
         state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_PRESHUTDOWN | SERVICE_ACCEPT_SESSIONCHANGE : 0;
@@ -32,6 +36,8 @@ static void report(DWORD state, DWORD error)
     status.dwCheckPoint = pending ? status.dwCheckPoint + 1 : 0;
     status.dwWaitHint = pending ? HINT_MS : 0;
     SetServiceStatus(manager, &status);
+done:
+    ReleaseSRWLockExclusive(&lock);
 }
 
 static DWORD WINAPI control(DWORD code, DWORD type, void *data, void *context)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store_win32.h"
 
+#include <windows.h>
 #include <sddl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,19 +48,20 @@ static LSTATUS put_text(HKEY key, const wchar_t *value, const char *text)
     return error;
 }
 
-enum platter_result service_store_put(const struct service_mount *mount, json_t *options, struct platter_error *err)
+enum platter_result service_store_put(const struct service_entry *entry, const json_t *options,
+                                      struct platter_error *err)
 {
-    uint64_t since = (uint64_t)mount->since;
+    uint64_t since = (uint64_t)entry->since;
     char *text = json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS);
     wchar_t name[SERVICE_ID_CHARS + 2];
     HKEY root = NULL, key = NULL;
     LSTATUS error = open_root(KEY_READ | KEY_WRITE, &root);
 
-    key_name(mount->id, name);
+    key_name(entry->id, name);
     if (error == ERROR_SUCCESS)
         error = RegCreateKeyExW(root, name, 0, NULL, 0, KEY_WRITE | KEY_WOW64_64KEY, NULL, &key, NULL);
     if (error == ERROR_SUCCESS)
-        error = put_text(key, L"Owner", mount->owner);
+        error = put_text(key, L"Owner", entry->owner);
     if (error == ERROR_SUCCESS)
         error = RegSetValueExW(key, L"Since", 0, REG_QWORD, (const BYTE *)&since, sizeof(since));
     /* The last one: without it the key is none of ours. */

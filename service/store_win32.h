@@ -3,10 +3,11 @@
 #ifndef PLATTER_SERVICE_STORE_H
 #define PLATTER_SERVICE_STORE_H
 
-#include "mounts_win32.h"
+#include "entry.h"
 
 /* Writes one, or writes it anew. The whole key is there afterwards, or none. */
-enum platter_result service_store_put(const struct service_mount *mount, json_t *options, struct platter_error *err);
+enum platter_result service_store_put(const struct service_entry *entry, const json_t *options,
+                                      struct platter_error *err);
 void service_store_remove(const char *id);
 
 /* Called for each that makes sense; `options` are the callee's. What makes none is left where it is, and left out. */

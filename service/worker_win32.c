@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "../engine/os/file.h"
-#include "../engine/source/source.h"
 #include "../mount/mount_win32.h"
 #include "channel_win32.h"
 
@@ -133,9 +132,6 @@ static enum platter_result read_order(struct service_options *options, struct pl
         return result;
     result = service_options_parse(json_object_get(order, "options"), true, options, err);
     json_decref(order);
-    if (result == PLATTER_OK && platter_source_is_remote(options->mount.image))
-        result = platter_error_set(err, PLATTER_E_UNSUPPORTED, options->mount.image, PLATTER_NO_OFFSET,
-                                   "the service's workers have no network");
     return result;
 }
 

@@ -14,7 +14,9 @@
 
 #include "../../engine/os/file.h"
 #include "../../service/access.h"
+#include "../../service/entry.h"
 #include "../../service/message.h"
+#include "../../service/retry.h"
 
 /* ---- Messages -------------------------------------------------------------------------------------------------------- */
 
@@ -244,6 +246,112 @@ static void servers_folders_and_new_files(void **state)
                      service_access_check(&local, "C:\\img\\disk.vhd", PLATTER_OS_FILE_REMOVABLE, &err));
 }
 
+static void an_image_on_a_server_has_no_files(void **state)
+{
+    const struct platter_mount_options remote = {.image = "nbd://127.0.0.1:10809/disk.vmdk",
+                                                 .overlay = "C:\\img\\changes.qcow2"};
+    struct platter_mount_options alone = remote;
+    struct platter_error err;
+
+    (void)state;
+    alone.overlay = NULL;
+    assert_int_equal(READ | WRITE, may(&remote, "C:\\img\\changes.qcow2"));
+    assert_int_equal(NOT, may(&alone, "C:\\img\\changes.qcow2"));
+    assert_int_equal(NOT, may(&remote, "C:\\img\\base.vhd"));
+    assert_int_equal(NOT, may(&remote, remote.image));
+    assert_int_equal(NOT, may(&remote, "nbd://127.0.0.1:10809/disk-s001.vmdk"));
+    assert_int_equal(NOT, may(&remote, "\\\\127.0.0.1\\share\\base.vhd"));
+    assert_int_equal(PLATTER_E_ACCESS, service_access_check(&remote, "C:\\img\\", PLATTER_OS_FILE_FOLDER, &err));
+    assert_int_equal(PLATTER_E_ACCESS, service_access_check(&remote, "nbd://", PLATTER_OS_FILE_FOLDER, &err));
+}
+
+/* ---- Who sees what, and may end it ----------------------------------------------------------------------------------- */
+
+static void mounts_are_their_owners(void **state)
+{
+    struct service_entry entry = {.id = "c8df38b7-6cd2-4fa8-ae4f-54da332f65b5",
+                                  .owner = "S-1-5-21-1-2-3-1001",
+                                  .options = {.mount = {.image = "C:\\his\\secret.vhd"}},
+                                  .state = SERVICE_STATE_RETRYING,
+                                  .kept = true,
+                                  .error = {.result = PLATTER_E_FAILED, .offset = PLATTER_NO_OFFSET}};
+    const struct service_asker owner = {.sid = "S-1-5-21-1-2-3-1001"}, other = {.sid = "S-1-5-21-1-2-3-100"},
+                               nobody = {0}, administrator = {.sid = "S-1-5-21-1-2-3-500", .administrator = true};
+    const struct service_request by_id = {.kind = SERVICE_ASK_FORGET, .id = entry.id},
+                                 by_image = {.kind = SERVICE_ASK_FORGET, .image = "c:\\HIS\\secret.vhd"},
+                                 all = {.kind = SERVICE_ASK_FORGET, .all = true},
+                                 another = {.kind = SERVICE_ASK_FORGET, .image = "C:\\his\\secret.vhdx"};
+    const struct service_request *const meant[] = {&by_id, &by_image, &all};
+    json_t *array = json_array();
+
+    (void)state;
+    service_entry_json(array, &entry, &other);
+    service_entry_json(array, &entry, &nobody);
+    assert_int_equal(0, json_array_size(array));
+    service_entry_json(array, &entry, &owner);
+    service_entry_json(array, &entry, &administrator);
+    assert_int_equal(2, json_array_size(array));
+    assert_string_equal("C:\\his\\secret.vhd", platter_json_text_of(json_array_get(array, 0), "image"));
+    assert_string_equal("retrying", platter_json_text_of(json_array_get(array, 0), "state"));
+    assert_true(json_is_object(json_object_get(json_array_get(array, 0), "error")));
+    json_decref(array);
+    for (size_t i = 0; i < sizeof(meant) / sizeof(meant[0]); i++) {
+        assert_true(service_entry_is_meant(&entry, meant[i], &owner));
+        assert_true(service_entry_is_meant(&entry, meant[i], &administrator));
+        assert_false(service_entry_is_meant(&entry, meant[i], &other));
+        assert_false(service_entry_is_meant(&entry, meant[i], &nobody));
+    }
+    assert_false(service_entry_is_meant(&entry, &another, &owner));
+    entry.state = SERVICE_STATE_GONE;
+    assert_false(service_entry_is_meant(&entry, &all, &owner));
+    entry.owner[0] = '\0';
+    assert_false(service_entry_is_for(&entry, &nobody));
+}
+
+/* ---- Trying again ---------------------------------------------------------------------------------------------------- */
+
+static void what_is_lost_is_tried_again_a_few_times(void **state)
+{
+    struct service_retry retry = {.count = 0};
+    uint64_t now = 5000, first;
+    uint32_t delay = 0, before = 0;
+
+    (void)state;
+    first = now;
+    for (unsigned i = 0; i < SERVICE_RETRY_MOST; i++) {
+        assert_true(service_retry_next(&retry, now, &delay));
+        assert_true(delay >= 1000 && delay > before);
+        before = delay;
+        now += delay + 1;
+    }
+    assert_false(service_retry_next(&retry, now, &delay));
+    assert_false(
+        service_retry_next(&retry, first + SERVICE_RETRY_WITHIN_MS, &delay)); /* the first was later than that */
+    /* When the first does not count any more there is one, and not three. */
+    now = retry.at[0] + SERVICE_RETRY_WITHIN_MS;
+    assert_true(service_retry_next(&retry, now, &delay));
+    assert_int_equal(before, delay);
+    assert_false(service_retry_next(&retry, now, &delay));
+    /* After a long time all is as at first. */
+    now += 10 * SERVICE_RETRY_WITHIN_MS;
+    for (unsigned i = 0; i < SERVICE_RETRY_MOST; i++)
+        assert_true(service_retry_next(&retry, now, &delay));
+    assert_false(service_retry_next(&retry, now, &delay));
+}
+
+/* An image that ends its worker at once, for a day. */
+static void a_hostile_image_does_not_spin(void **state)
+{
+    struct service_retry retry = {.count = 0};
+    unsigned tries = 0;
+    uint32_t delay;
+
+    (void)state;
+    for (uint64_t now = 0; now < 86400000; now += 1000)
+        tries += service_retry_next(&retry, now, &delay);
+    assert_in_range(tries, SERVICE_RETRY_MOST, SERVICE_RETRY_MOST * (86400000 / SERVICE_RETRY_WITHIN_MS + 1));
+}
+
 /* ---- The opener ------------------------------------------------------------------------------------------------------ */
 
 static enum platter_result give(void *context, const char *path, uint32_t flags, intptr_t *handle,
@@ -290,6 +398,10 @@ int main(void)
         cmocka_unit_test(options_come_back_as_they_were_stored),
         cmocka_unit_test(a_worker_gets_what_an_image_is_made_of),
         cmocka_unit_test(servers_folders_and_new_files),
+        cmocka_unit_test(an_image_on_a_server_has_no_files),
+        cmocka_unit_test(mounts_are_their_owners),
+        cmocka_unit_test(what_is_lost_is_tried_again_a_few_times),
+        cmocka_unit_test(a_hostile_image_does_not_spin),
         cmocka_unit_test(files_are_opened_by_another),
     };
 
