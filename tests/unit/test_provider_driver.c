@@ -333,7 +333,7 @@ static void a_driver_of_another_version_is_told_from_one_that_fits(void **state)
     script.hello.accepted = 0;
     script.hello.protocol_version = 42;
     assert_result(platter_provider_create(&script.base, &volume, 1, NULL, &provider, &err), PLATTER_E_DRIVER);
-    assert_text(err, "(1.2.3) speaks protocol version 42 and this program version 1;");
+    assert_text(err, "(1.2.3) speaks protocol version 42 and this program version 2;");
     script.hello.accepted = 1; /* it would take us, and we do not know it */
     assert_result(platter_provider_create(&script.base, &volume, 1, NULL, &provider, &err), PLATTER_E_DRIVER);
     script.hello.protocol_version = PLATTER_PROTOCOL_VERSION;
