@@ -9,7 +9,8 @@
 
 #define CONNECT_MS 10000u
 #define SEND_MS 10000u
-#define AGAIN_MS 50u
+#define AGAIN_MS 50u       /* and longer each time, up to: */
+#define AGAIN_MOST_MS 500u /* of one user the service takes some clients at a time, and sends the others away */
 #define CONFIG_BYTES 8192u
 
 /* ---- Who it has to be ------------------------------------------------------------------------------------------------ */
@@ -50,11 +51,15 @@ static enum platter_result service_process(DWORD *process_id, struct platter_err
     return result;
 }
 
+/* PLATTER_E_BUSY: it has sent us away already. */
 static enum platter_result check_server(HANDLE pipe, DWORD process_id, struct platter_error *err)
 {
     ULONG server = 0;
 
-    if (GetNamedPipeServerProcessId(pipe, &server) && server == process_id)
+    if (!GetNamedPipeServerProcessId(pipe, &server))
+        return platter_error_set_os(err, PLATTER_E_BUSY, NULL, PLATTER_NO_OFFSET, (int)GetLastError(),
+                                    "the Platter service has too many clients of yours");
+    if (server == process_id)
         return PLATTER_OK;
     return platter_error_set(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET,
                              "another program (process %lu) has the Platter service's pipe; nothing was asked of it",
@@ -92,9 +97,8 @@ static enum platter_result open_pipe(DWORD level, DWORD process_id, uint64_t unt
  * First so that whoever has the pipe could at most learn who asks; then, when it is known to be the service, so that it
  * may act for the caller. Its name cannot have gone to another in between while that process lives.
  */
-static enum platter_result connect_to_service(HANDLE *pipe, struct platter_error *err)
+static enum platter_result connect_to_service(uint64_t until, HANDLE *pipe, struct platter_error *err)
 {
-    uint64_t until = platter_os_monotonic_ms() + CONNECT_MS;
     DWORD process_id;
     enum platter_result result = service_process(&process_id, err);
 
@@ -108,20 +112,46 @@ static enum platter_result connect_to_service(HANDLE *pipe, struct platter_error
 
 /* ---- Asking ---------------------------------------------------------------------------------------------------------- */
 
-enum platter_result service_ask(json_t *request, uint32_t timeout_ms, json_t **answer, struct platter_error *err)
+/*
+ * One attempt. PLATTER_E_BUSY: sent away unheard. The service answers whatever it has read, so an end without a byte of an
+ * answer means that nothing was asked of it: to ask again, a mount too, does it once.
+ */
+static enum platter_result ask_once(const json_t *request, uint32_t timeout_ms, uint64_t until, char **text,
+                                    uint32_t *length, struct platter_error *err)
 {
     struct service_channel channel = {.stop = NULL};
-    uint32_t length = 0;
-    char *text = NULL;
-    enum platter_result result = connect_to_service(&channel.pipe, err);
+    enum platter_result result = connect_to_service(until, &channel.pipe, err);
 
     if (result)
         return result;
-    platter_json_number(request, "protocol", SERVICE_PROTOCOL);
     result = service_channel_send(&channel, request, SEND_MS, err);
     if (result == PLATTER_OK)
-        result = service_channel_receive(&channel, SERVICE_REPLY_MOST, timeout_ms, &text, &length, err);
+        result = service_channel_receive(&channel, SERVICE_REPLY_MOST, timeout_ms, text, length, err);
     CloseHandle(channel.pipe);
+    if (result == PLATTER_E_IO && *length == 0 && err->os_error != WAIT_TIMEOUT)
+        result =
+            platter_error_set_os(err, PLATTER_E_BUSY, NULL, PLATTER_NO_OFFSET, err->os_error,
+                                 "the Platter service ended the connection; it may have too many clients of yours");
+    return result;
+}
+
+enum platter_result service_ask(json_t *request, uint32_t timeout_ms, json_t **answer, struct platter_error *err)
+{
+    uint64_t until = platter_os_monotonic_ms() + CONNECT_MS;
+    struct platter_error local;
+    uint32_t length = 0;
+    char *text = NULL;
+    enum platter_result result;
+
+    if (!err)
+        err = &local;
+    platter_json_number(request, "protocol", SERVICE_PROTOCOL);
+    for (DWORD pause = AGAIN_MS;; pause = pause * 2 < AGAIN_MOST_MS ? pause * 2 : AGAIN_MOST_MS) {
+        result = ask_once(request, timeout_ms, until, &text, &length, err);
+        if (result != PLATTER_E_BUSY || platter_os_monotonic_ms() >= until)
+            break;
+        Sleep(pause);
+    }
     if (result)
         return result;
     *answer = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
