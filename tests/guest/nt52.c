@@ -151,6 +151,14 @@ BOOL WINAPI ShutdownBlockReasonDestroy(HWND window)
     return refuse(ERROR_CALL_NOT_IMPLEMENTED);
 }
 
+/* The service, whose pipe is asked about, is not run in the guest. */
+BOOL WINAPI GetNamedPipeServerProcessId(HANDLE pipe, ULONG *process)
+{
+    (void)pipe;
+    (void)process;
+    return refuse(ERROR_CALL_NOT_IMPLEMENTED);
+}
+
 NT52_IMPORT(GetTickCount64, 0);
 NT52_IMPORT(GetFileInformationByHandleEx, 16);
 NT52_IMPORT(SetFileInformationByHandle, 16);
@@ -163,3 +171,4 @@ NT52_IMPORT(CreateProcessW, 40);
 NT52_IMPORT(GetTokenInformation, 20);
 NT52_IMPORT(ShutdownBlockReasonCreate, 8);
 NT52_IMPORT(ShutdownBlockReasonDestroy, 4);
+NT52_IMPORT(GetNamedPipeServerProcessId, 8);
