@@ -4,7 +4,7 @@
 # and in use, repair, refusals, uninstall. tests/wine/setup_steps.sh fails and kills it at each step.
 set -u
 . tests/wine/lib.sh
-need makensis mandoc
+need makensis mandoc osslsigncode openssl
 wine_suite setup
 . tests/wine/setup_lib.sh
 image=$work/disk.img
@@ -31,6 +31,32 @@ wine_run 60 "$programs/wt_unelevated.exe" "$older" /S >/dev/null 2>&1
 check "not elevated" [ $? = 4 ]
 check "nothing is there yet" [ ! -e "$folder" ]
 check "a snapshot" snapshot before
+refuses "a driver whose signer nobody trusts" 11 "TESTCERT" untrusting "$older"
+
+# flip FILE: changes one bit of it.
+flip() {
+    python3 -c 'import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+data[0x1234] ^= 1
+open(sys.argv[1], "wb").write(data)' "$1"
+}
+bad="$work/platter-setup-1.1.exe"
+for file in platter.sys platter.inf; do
+    cp "$package/$file" "$work/good"
+    if [ $file = platter.sys ]; then flip "$package/$file"; else echo "; more" >>"$package/$file"; fi
+    check "a setup with a changed $file" make_setup 1.1
+    refuses "is refused" 11 "driver.$file is not the file that was signed" setup "$bad"
+    cp "$work/good" "$package/$file"
+done
+cp "$package/platter.cat" "$work/good"
+setup/catalog.py --out "$package/platter.cat" "$package/platter.inf"
+check "a setup whose catalogue is not signed" make_setup 1.1
+refuses "is refused" 11 "catalogue is not signed" setup "$bad"
+rm -f "$package/platter.cat"
+check "a setup without a catalogue" make_setup 1.1
+refuses "is refused" 11 "has no catalogue" setup "$bad"
+cp "$work/good" "$package/platter.cat"
+check "each leaves nothing, and no certificate" same before
 
 # ---- Installing ----
 check "install" setup "$older"
@@ -81,6 +107,13 @@ check "the driver runs" installed driver status
 check "there is one entry" [ "$(wine_run 30 reg query 'HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall' 2>/dev/null | grep -c -i platter)" = 1 ]
 check "nothing of the older is left" [ ! -e "$folder/~setup" ]
 refuses "the older version is refused now" 7 "newer" setup "$older"
+
+# ---- Kept drives ----
+check "a drive that the service keeps" installed mount "$(wine_path "$image")" --partition 1 --letter P --persistent
+check "the same version again" setup "$newer"
+check "brings it back" wait_for 30 drive_reads P "$image" "$offset" "$length"
+check "it is forgotten" installed unmount P:
+check "and gone" wait_for 15 drive_gone P
 
 # ---- Repair ----
 cp "$folder/platter.exe" "$work/platter.exe"

@@ -11,17 +11,20 @@ older="$work/platter-setup-$older_version.exe" newer="$work/platter-setup-$newer
 package=$work/package
 make_setups() {
     mkdir -p "$package" && cp "$win"/platter*.exe "$win"/*.dll "$win/platter.sys" "$win/platter.inf" "$package/" &&
-        setup/test-certificate.sh "$work/key" && cp "$work/key/test.cer" "$package/platter-test.cer" && sign_package &&
+        setup/test-certificate.sh "$work/key" && cp "$work/key/test.cer" "$package/platter-test.cer" && sign platter.sys &&
+        setup/catalog.py --out "$package/platter.cat" "$package/platter.inf" && sign platter.cat &&
         make_setup $older_version && make_setup $newer_version
 }
 make_setup() { PLATTER_PACKAGE="$package" PLATTER_QUICK=1 PLATTER_VERSION=$1 setup/build.sh win64 "$work"; }
-sign_package() {
-    setup/catalog.py --out "$package/platter.cat" "$package/platter.inf" &&
-        SIGN_KEY="$work/key/test.key" SIGN_CERT="$work/key/test.pem" setup/sign.sh "$package/platter.cat"
-}
+sign() { SIGN_KEY="$work/key/test.key" SIGN_CERT="$work/key/test.pem" setup/sign.sh "$package/$1"; }
 
-# setup FILE OPTIONS...: runs it silently; what it logged is the function's output too.
+# setup FILE OPTIONS...: runs it silently, trusting its certificate; what it logged is the function's output too.
 setup() {
+    setup_file=$1
+    shift
+    untrusting "$setup_file" /TESTCERT "$@"
+}
+untrusting() {
     setup_file=$1
     shift
     rm -f "$log"
@@ -82,5 +85,11 @@ same() {
         tests/wine/snapshot.py compare "$work/$same_before.snapshot" "$work/now.snapshot" tests/wine/setup_exceptions.txt "$@"
 }
 
-# Wine makes keys for its displays when the first window is made; that is to be before the first snapshot.
-setup_warm_up() { setup "$older" /WARM; [ $? = 9 ]; }
+# Wine makes keys for its displays when the first window is made, copies this machine's certificates when its store of them is first
+# opened, and writes down how programs are trusted when the first is asked about; that is to be before the first snapshot.
+setup_warm_up() {
+    setup "$older" /WARM
+    [ $? = 9 ] || return 1
+    setup "$older" /FAILAT=signature
+    [ $? = 2 ]
+}

@@ -5,10 +5,10 @@
 # usage: setup_steps.sh [STEP...]     otherwise all
 set -u
 . tests/wine/lib.sh
-need makensis mandoc
+need makensis mandoc osslsigncode openssl
 wine_suite setup-steps
 . tests/wine/setup_lib.sh
-steps=${*:-files protect stop mounts certificate exchange-half exchange driver service events associations path menu entry}
+steps=${*:-files protect certificate signature stop mounts exchange-half exchange driver service events associations path menu entry}
 check "two setups are made" make_setups
 check "Wine makes what it makes of itself" setup_warm_up
 check "a snapshot without Platter" snapshot nothing
