@@ -129,6 +129,8 @@ check "and are remembered" setup "$newer"
 check "as they were chosen" [ "$(registry 'HKLM\Software\Platter' Components)" = service ]
 
 # ---- Failing, once each ----
+# A failure takes the bus away for a moment, and with it the records of drives that once were: not to be counted below.
+refuses "a failure in the middle" 2 "FAILAT" setup "$newer" /FAILAT=driver
 check "a snapshot" snapshot reduced
 refuses "a failure at the end" 2 "FAILAT" setup "$newer" /FAILAT=entry /COMPONENTS=path,explorer,startmenu
 check "brings everything back" same reduced
