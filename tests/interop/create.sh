@@ -222,8 +222,17 @@ int open64(const char *path, int flags, ...) __attribute__((alias("open")));
 C
 gcc -shared -fPIC -D_FORTIFY_SOURCE=0 -U_FILE_OFFSET_BITS -o named.so named.c -ldl || not_ok "the file system without O_TMPFILE is built"
 named="env LD_PRELOAD=$work/named.so"
-# begun PID: its temporary file is in the folder
-begun() { for _ in $(seq 200); do ls out/.platter-*.part >/dev/null 2>&1 && return 0; kill -0 "$1" || return 1; sleep 0.01; done; return 1; }
+# begun PID: it writes to its temporary file, and so has locked it; not one that an earlier run has left
+begun() {
+    for _ in $(seq 500); do
+        for begun_fd in /proc/"$1"/fd/*; do
+            case $(readlink "$begun_fd") in *.part) [ -s "$begun_fd" ] && return 0 ;; esac
+        done
+        kill -0 "$1" || return 1
+        sleep 0.01
+    done
+    return 1
+}
 killed() { # killed: a run is ended so that its file stays
     for _ in 1 2 3 4 5; do
         $named "$platter" convert noise.raw out/k.vhd >/dev/null &
