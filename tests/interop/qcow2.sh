@@ -84,7 +84,7 @@ survives_cuts "small clusters" 'image=cut.qcow2; qemu-img create -q -f qcow2 -o 
 
 qemu-img create -q -f qcow2 huge.qcow2 64T
 opens_small "64 TiB" huge.qcow2
-qemu-img create -q -f qcow2 --object secret,id=s,data=x -o encrypt.format=luks,encrypt.key-secret=s locked.qcow2 1M
+qemu-img create -q -f qcow2 --object secret,id=s,data=x -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 locked.qcow2 1M
 refuses "encryption" 7 "encrypted" "$root/build/host/platter" info locked.qcow2
 head -c 100000 packed.qcow2 >short.qcow2
 refuses "a file cut short" 6 "short.qcow2" "$root/build/host/platter" convert short.qcow2 short.raw
