@@ -8,6 +8,7 @@ import contextlib
 import functools
 import json
 import os
+import random
 import re
 import shutil
 import statistics
@@ -18,6 +19,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PLATTER = os.environ.get("PLATTER", os.path.join(ROOT, "build", "host", "platter"))
 WORK = os.path.join(ROOT, "build", "bench")
 MIB = 1 << 20
+TEXT = 256 * MIB  # of what compresses: decoders are the slow ones
+PART = 16 * MIB  # of it is made, and repeated: no decoder looks back that far
 BUDGET = 18  # seconds after which a contest has enough rounds, if it has three
 
 
@@ -124,6 +127,19 @@ class Bench:
                 file.truncate(self.SIZE)
                 os.fsync(file.fileno())
         return self.once("disk.raw", make)
+
+    def text_image(self):
+        """256 MiB of words out of a vocabulary, as text, code and databases are: half their size when packed."""
+        def make(path):
+            source = random.Random(7)
+            words = [source.randbytes(source.randrange(2, 14)) for _ in range(4000)]
+            out = bytearray()
+            while len(out) < PART:
+                out += source.choice(words) * source.choice((1, 1, 1, 2, 40))
+            with open(path, "wb") as file:
+                for _ in range(TEXT // PART):
+                    file.write(out[:PART])
+        return self.once("text.raw", make)
 
     def converted(self, name, *options):
         """The raw image in another format, made by qemu-img with these options."""

@@ -1,29 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Each format through `platter serve` against qemu-nbd: from start to end, and 4 KiB at random."""
-import random
-
-from harness import MIB, Contest, fio_iops, rate, run
-
-SIZE = 256 * MIB  # of what compresses: decoders are the slow ones
-PART = 16 * MIB  # of it is made, and repeated: no decoder looks back that far
-
-
-def compressible(bench):
-    """256 MiB of words out of a vocabulary, as text, code and databases are: half their size when packed."""
-    def make(path):
-        source = random.Random(7)
-        words = [source.randbytes(source.randrange(2, 14)) for _ in range(4000)]
-        out = bytearray()
-        while len(out) < PART:
-            out += source.choice(words) * source.choice((1, 1, 1, 2, 40))
-        with open(path, "wb") as file:
-            for _ in range(SIZE // PART):
-                file.write(out[:PART])
-    return bench.once("text.raw", make)
+from harness import MIB, TEXT, Contest, fio_iops, rate, run
 
 
 def packed(bench, name, *options):
-    raw = compressible(bench)
+    raw = bench.text_image()
     return bench.once(name, lambda path: run("qemu-img", "convert", "-f", "raw", *options, raw, path))
 
 
@@ -72,4 +53,4 @@ def cases(bench):
                 yield at_random(named, depth)
     for title, form, options in PACKED:
         image = bench.lazily(lambda title=title, options=options: packed(bench, title.replace(" ", "-"), *options))
-        yield sequential(servers(bench, title, form, image), SIZE)
+        yield sequential(servers(bench, title, form, image), TEXT)

@@ -288,13 +288,13 @@ class Parts:
     """The data of one backup, in one file or in several."""
 
     def __init__(self, limit):
-        self.limit, self.files = limit, [b"data"]
+        self.limit, self.files = limit, [bytearray(b"data")]
 
     def full(self):
         return self.limit and len(self.files[-1]) >= self.limit
 
     def next(self):
-        self.files.append(b"")
+        self.files.append(bytearray())
 
     def position(self):
         return len(self.files[-1])
