@@ -152,8 +152,9 @@ static void add_overlay(struct platter_command_line *line, const char *path)
     free(whole);
 }
 
+/* `password`: read already; NULL: none. */
 static enum platter_result mount_behind(const struct cli_arguments *arguments, const struct platter_mount *mount,
-                                        struct cli_reply *reply, struct platter_error *err)
+                                        const char *password, struct cli_reply *reply, struct platter_error *err)
 {
     struct platter_command_line line = {0};
     json_t *report = NULL;
@@ -168,6 +169,8 @@ static enum platter_result mount_behind(const struct cli_arguments *arguments, c
             continue;
         if (strcmp(option->name, "folder") == 0)
             value = mount->folder; /* the whole path, as below */
+        if (strcmp(option->name, "password-file") == 0)
+            value = CLI_PASSWORD_INPUT; /* what can be read once only has been read here */
         if (strcmp(option->name, "overlay") == 0 && value[0]) {
             add_overlay(&line, value);
             continue;
@@ -181,7 +184,7 @@ static enum platter_result mount_behind(const struct cli_arguments *arguments, c
     /* The whole path: the other process has another current folder. */
     platter_command_line_add_utf8(&line, mount->image_path);
     cli_interrupt_catch(NULL, NULL);
-    result = cli_spawn(&line, &report, err);
+    result = cli_spawn(&line, password, &report, err);
     cli_interrupt_done();
     platter_command_line_free(&line);
     if (result != PLATTER_OK)
@@ -334,7 +337,7 @@ enum platter_result cli_mount(const struct cli_arguments *arguments, struct cli_
     }
     if (cli_option_given(arguments, "foreground"))
         return serve_here(&asked->mount, reply, err);
-    result = mount_behind(arguments, &asked->mount, reply, err);
+    result = mount_behind(arguments, &asked->mount, asked->image.open.password, reply, err);
 done:
     free(asked);
     return result;

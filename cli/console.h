@@ -18,6 +18,7 @@ void cli_flush(enum cli_stream stream);
 /* False when something written to standard output has not arrived, as on a full disk. */
 bool cli_output_arrived(void);
 bool cli_is_terminal(enum cli_stream stream);
+bool cli_input_is_terminal(void);    /* standard input */
 unsigned cli_terminal_columns(void); /* of standard error, where progress is shown; 80 when it is not known */
 
 /*

@@ -36,6 +36,11 @@ bool cli_is_terminal(enum cli_stream stream)
     return isatty(fileno(file_of(stream))) == 1;
 }
 
+bool cli_input_is_terminal(void)
+{
+    return isatty(STDIN_FILENO) == 1;
+}
+
 unsigned cli_terminal_columns(void)
 {
     struct winsize size;

@@ -35,6 +35,13 @@ bool cli_is_terminal(enum cli_stream stream)
     return GetConsoleMode(handle_of(stream), &mode) != FALSE;
 }
 
+bool cli_input_is_terminal(void)
+{
+    DWORD mode;
+
+    return GetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), &mode) != FALSE;
+}
+
 void cli_write(enum cli_stream stream, const char *text)
 {
     wchar_t *wide = cli_is_terminal(stream) ? platter_wide(text) : NULL;

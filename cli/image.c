@@ -3,22 +3,44 @@
 
 #include "../engine/os/file.h"
 #include "../mount/choose.h"
+#include "console.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* The first line of a file, so that a password stands neither in the list of processes nor in a shell's history. */
-static enum platter_result read_password(const char *path, char *password, struct platter_error *err)
+static enum platter_result read_file(const char *path, uint8_t *line, size_t size, size_t *length,
+                                     struct platter_error *err)
 {
-    uint8_t line[CLI_PASSWORD_MOST + 2];
     struct platter_os_file *file;
     enum platter_result result = platter_os_file_open(path, PLATTER_OS_FILE_SHARE_WRITERS, &file, err);
-    size_t length = 0, at = 0;
 
     if (result != PLATTER_OK)
         return result;
-    result = platter_os_file_read(file, line, sizeof(line), 0, &length, err);
+    result = platter_os_file_read(file, line, size, 0, length, err);
     platter_os_file_close(file);
+    return result;
+}
+
+/* Who typed it at a terminal would see it there. */
+static enum platter_result read_input(uint8_t *line, size_t size, size_t *length, struct platter_error *err)
+{
+    if (cli_input_is_terminal())
+        return platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
+                                 "'--password-file -' reads the password from another program or a file, and standard "
+                                 "input is a terminal");
+    *length = fgets((char *)line, (int)size, stdin) ? strlen((char *)line) : 0;
+    return PLATTER_OK;
+}
+
+/* The first line of a file, so that a password stands neither in the list of processes nor in a shell's history. */
+static enum platter_result read_password(const char *path, char *password, struct platter_error *err)
+{
+    uint8_t line[CLI_PASSWORD_MOST + 3];
+    size_t length = 0, at = 0;
+    enum platter_result result = strcmp(path, CLI_PASSWORD_INPUT) == 0
+                                     ? read_input(line, sizeof(line), &length, err)
+                                     : read_file(path, line, sizeof(line), &length, err);
+
     if (result != PLATTER_OK)
         return result;
     while (at < length && line[at] != '\n' && line[at] != '\r' && line[at] != '\0')

@@ -13,7 +13,8 @@
         {"snapshot", "NAME", "the disk as it was at this snapshot inside the image, by name or id"},                   \
         {"disk", "N", "which disk of a backup that holds several, counted from 1; the first otherwise"},               \
     {                                                                                                                  \
-        "password-file", "FILE", "open an encrypted image with the password on the first line of FILE"                 \
+        "password-file", "FILE",                                                                                       \
+            "open an encrypted image with the password on the first line of FILE; '-' is standard input"               \
     }
 
 /* For the option table of every command that writes to images. */
@@ -36,6 +37,7 @@
         CLI_IMAGE_DETAIL_OPTIONS
 
 #define CLI_PASSWORD_MOST 1024u
+#define CLI_PASSWORD_INPUT "-" /* instead of a file: standard input */
 
 /* The options above, read; `open` may borrow `password`, so this is not to be copied. */
 struct cli_image_options {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "console.h"
+#include "../mount/input_win32.h"
 #include "../mount/wide_win32.h"
 
 /* Between two signs of life of the background process; above a request's deadline in the driver. */
@@ -32,16 +33,18 @@ static BOOL create(wchar_t *command, STARTUPINFOEXW *startup, PROCESS_INFORMATIO
                           &startup->StartupInfo, process);
 }
 
-/* Only the two handles named are inherited: whoever reads our output must not wait for the background process. */
-static enum platter_result start(wchar_t *command, HANDLE pipe, HANDLE nothing, PROCESS_INFORMATION *process,
-                                 struct platter_error *err)
+/* Only the handles named are inherited: whoever reads our output must not wait for the background process. `input` may be
+ * `nothing`, which stands in the list once. */
+static enum platter_result start(wchar_t *command, HANDLE pipe, HANDLE nothing, HANDLE input,
+                                 PROCESS_INFORMATION *process, struct platter_error *err)
 {
     STARTUPINFOEXW startup = {.StartupInfo = {.cb = sizeof(startup), .dwFlags = STARTF_USESTDHANDLES}};
-    HANDLE handles[] = {pipe, nothing};
+    HANDLE handles[] = {pipe, nothing, input};
     enum platter_result result = PLATTER_OK;
     SIZE_T size = 0;
 
-    startup.StartupInfo.hStdInput = startup.StartupInfo.hStdOutput = startup.StartupInfo.hStdError = nothing;
+    startup.StartupInfo.hStdInput = input;
+    startup.StartupInfo.hStdOutput = startup.StartupInfo.hStdError = nothing;
     InitializeProcThreadAttributeList(NULL, 1, 0, &size);
     startup.lpAttributeList = malloc(size);
     if (!startup.lpAttributeList)
@@ -52,7 +55,7 @@ static enum platter_result start(wchar_t *command, HANDLE pipe, HANDLE nothing, 
         goto free_list;
     }
     if (!UpdateProcThreadAttribute(startup.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, handles,
-                                   sizeof(handles), NULL, NULL) ||
+                                   (input == nothing ? 2 : 3) * sizeof(handles[0]), NULL, NULL) ||
         !create(command, &startup, process))
         result = platter_error_set_os(err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET, (int)GetLastError(),
                                       "cannot start the background process");
@@ -139,16 +142,18 @@ done:
     return result;
 }
 
-enum platter_result cli_spawn(struct platter_command_line *arguments, json_t **report, struct platter_error *err)
+enum platter_result cli_spawn(struct platter_command_line *arguments, const char *input, json_t **report,
+                              struct platter_error *err)
 {
     SECURITY_ATTRIBUTES inherited = {sizeof(inherited), NULL, TRUE};
     struct platter_command_line line = {0};
     PROCESS_INFORMATION process = {0};
-    HANDLE ours = NULL, theirs = NULL, nothing = INVALID_HANDLE_VALUE;
+    HANDLE ours = NULL, theirs = NULL, nothing = INVALID_HANDLE_VALUE, line_in = NULL;
     wchar_t *program = platter_own_program(), number[24];
     enum platter_result result;
 
-    if (!CreatePipe(&ours, &theirs, &inherited, 0) || !SetHandleInformation(ours, HANDLE_FLAG_INHERIT, 0)) {
+    if (!CreatePipe(&ours, &theirs, &inherited, 0) || !SetHandleInformation(ours, HANDLE_FLAG_INHERIT, 0) ||
+        (input && !(line_in = platter_input_line(input)))) {
         result = platter_error_set_os(err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET, (int)GetLastError(),
                                       "cannot make a pipe");
         goto close;
@@ -167,7 +172,7 @@ enum platter_result cli_spawn(struct platter_command_line *arguments, json_t **r
         result = platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
         goto close;
     }
-    result = start(line.text, theirs, nothing, &process, err);
+    result = start(line.text, theirs, nothing, line_in ? line_in : nothing, &process, err);
     if (result != PLATTER_OK)
         goto close;
     /* Theirs must be the only end, or its end would not be seen. */
@@ -181,6 +186,8 @@ enum platter_result cli_spawn(struct platter_command_line *arguments, json_t **r
 close:
     if (nothing != INVALID_HANDLE_VALUE)
         CloseHandle(nothing);
+    if (line_in)
+        CloseHandle(line_in);
     if (theirs)
         CloseHandle(theirs);
     if (ours)

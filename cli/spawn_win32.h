@@ -14,8 +14,10 @@
  * Starts this program again with `arguments` (options and operands, quoted) and "--report N", detached from the
  * console, and waits for its report, which is returned parsed. PLATTER_E_CANCELLED when the user did not wait;
  * PLATTER_E_FAILED when it ended without a report. The process is ended wherever this does not return PLATTER_OK.
+ * `input`: a line for its standard input; NULL: none.
  */
-enum platter_result cli_spawn(struct platter_command_line *arguments, json_t **report, struct platter_error *err);
+enum platter_result cli_spawn(struct platter_command_line *arguments, const char *input, json_t **report,
+                              struct platter_error *err);
 
 /* ---- The other side ---- */
 

@@ -2,12 +2,13 @@
 /*
  * What Explorer's menu runs:
  *
- *   platterw mount [--read-only] IMAGE     makes drives of it, and opens the first
+ *   platterw mount [--read-only] IMAGE     makes drives of it, asking for its password where it has one, and opens the first
  *   platterw eject X:\                     takes a drive away
  *   platterw                               asks for an image, then as `mount`
  *
  * platter.exe beside this program does it; this one has no console and shows what went wrong in a window.
  */
+#include "password.h"
 #include "run_platter.h"
 #include "show.h"
 
@@ -22,6 +23,7 @@
 #define WAIT_MS 300000u /* longer than any command of platter's waits */
 #define USAGE 2         /* exit statuses, docs/cli.md */
 #define PASSWORD 15u
+#define ATTEMPTS 3u /* to say the password */
 
 /* platter.exe beside this program; to be freed. */
 static wchar_t *beside(void)
@@ -38,13 +40,13 @@ static wchar_t *beside(void)
     return path;
 }
 
-/* Runs it with the words of `line`; out of memory looks like a program that cannot be run. */
-static void run(struct platter_command_line *line, struct platter_run *result)
+/* Runs it with the words of `line` and this input, if any; out of memory looks like a program that cannot be run. */
+static void run(struct platter_command_line *line, const char *input, struct platter_run *result)
 {
     wchar_t *program = beside();
 
     if (program && !line->failed) {
-        platter_run(program, line->text, WAIT_MS, result);
+        platter_run(program, line->text, input, WAIT_MS, result);
     } else {
         memset(result, 0, sizeof(*result));
         result->status = PLATTER_RUN_NONE;
@@ -61,28 +63,55 @@ static void show_failure(const wchar_t *title, const struct platter_run *result)
     if (result->status == PLATTER_RUN_NONE)
         (void)snprintf(text, sizeof(text), "platter.exe could not be run, or did not end (error %lu).",
                        result->os_error);
-    else if (result->status == PASSWORD)
-        (void)snprintf(text, sizeof(text),
-                       "%s.\n\nEncrypted images are mounted from a command prompt, with the password in a file that "
-                       "only you can read:\n\nplatter mount IMAGE --password-file FILE",
-                       result->errors);
     else
         (void)snprintf(text, sizeof(text), "%s.", result->errors);
     platter_show_error(title, text);
 }
 
-static int mount(const wchar_t *image, bool read_only)
+/* `password`: goes through a pipe, not into the command line that others can read; NULL: none. */
+static void run_mount(const wchar_t *image, bool read_only, const char *password, struct platter_run *result)
 {
     struct platter_command_line line = {0};
-    struct platter_run result;
-    const char *letter;
-    int status;
 
     platter_command_line_add(&line, L"mount");
     if (read_only)
         platter_command_line_add(&line, L"--read-only");
+    if (password) {
+        platter_command_line_add(&line, L"--password-file");
+        platter_command_line_add(&line, L"-");
+    }
     platter_command_line_add(&line, image);
-    run(&line, &result);
+    run(&line, password, result);
+}
+
+/* Asks until it is the right one, a few times. False: the user does not want to. */
+static bool mount_encrypted(const wchar_t *image, bool read_only, struct platter_run *result)
+{
+    char password[PASSWORD_SIZE];
+    bool wanted = true;
+
+    for (unsigned left = ATTEMPTS; left > 0 && result->status == PASSWORD; left--) {
+        wanted = platter_ask_password(image, left, left < ATTEMPTS, password);
+        if (!wanted)
+            break;
+        platter_run_free(result);
+        run_mount(image, read_only, password, result);
+        SecureZeroMemory(password, sizeof(password));
+    }
+    return wanted;
+}
+
+static int mount(const wchar_t *image, bool read_only)
+{
+    struct platter_run result;
+    const char *letter;
+    int status;
+
+    run_mount(image, read_only, NULL, &result);
+    if (!mount_encrypted(image, read_only, &result)) {
+        platter_run_free(&result);
+        return 0;
+    }
     status = (int)result.status;
     letter = json_string_value(json_object_get(json_array_get(json_object_get(result.json, "volumes"), 0), "letter"));
     if (result.status != 0)
@@ -108,7 +137,7 @@ static int eject(const wchar_t *drive)
     letter[0] = drive[0];
     platter_command_line_add(&line, L"unmount");
     platter_command_line_add(&line, letter);
-    run(&line, &result);
+    run(&line, NULL, &result);
     status = (int)result.status;
     if (result.status != 0)
         show_failure(L"Platter: the drive was not ejected", &result);

@@ -18,10 +18,11 @@ struct platter_run {
 };
 
 /*
- * Runs `program`, a whole path, with `arguments` and --json, and waits at most `wait_ms`. The result is to be freed,
- * whatever it is.
+ * Runs `program`, a whole path, with `arguments` and --json, and waits at most `wait_ms`. `input`: a line for its standard
+ * input; NULL: none. The result is to be freed, whatever it is.
  */
-void platter_run(const wchar_t *program, const wchar_t *arguments, unsigned wait_ms, struct platter_run *run);
+void platter_run(const wchar_t *program, const wchar_t *arguments, const char *input, unsigned wait_ms,
+                 struct platter_run *run);
 void platter_run_free(struct platter_run *run);
 
 #endif

@@ -16,7 +16,7 @@ void program_platter(struct steps *steps, const wchar_t *dir, const wchar_t *arg
     wchar_t path[STEPS_PATH];
 
     path_of(dir, path);
-    platter_run(path, arguments, WAIT_MS, run);
+    platter_run(path, arguments, NULL, WAIT_MS, run);
     if (run->status == PLATTER_RUN_NONE)
         steps_say(steps, "%ls could not be run or did not end (error %lu)", path, run->os_error);
     else
