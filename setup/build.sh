@@ -22,6 +22,11 @@ win64) suffix='' processor=x86_64 ;;
 win32) suffix=-x86 processor=i686 ;;
 *) echo "setup: unknown architecture '$arch'" >&2; exit 2 ;;
 esac
+# The first that keep others out of the folder from which uninstall.exe runs (CVE-2023-37378).
+case $(makensis -VERSION) in
+v3.08-3+deb12u* | v3.09* | v3.[1-9]* | v[4-9]*) ;;
+*) echo "setup: NSIS $(makensis -VERSION) lets others change an uninstaller that runs; take 3.09, or Debian's 3.08-3+deb12u1" >&2; exit 1 ;;
+esac
 version=${PLATTER_VERSION:-$(sed -n 's/^project(platter VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)}
 epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 315532800)}
 built=build/$arch

@@ -19,7 +19,8 @@ MANIFESTS = "1.6.0"
 NOWHERE = "https://no-address.invalid"
 LOCALE = "en-US"
 
-# enum steps_exit in setup/steps/steps.h, in the words of the manifest; tests/build/winget.py compares the two.
+# enum steps_exit in setup/steps/steps.h, in the words of the manifest; tests/build/winget.py compares the two. winget has no
+# word for 2, 4 and 10 and shows the number.
 EXITS = {
     "STEPS_CANCELLED": (1, "cancelledByUser"),
     "STEPS_UNSUPPORTED": (3, "systemNotSupported"),
@@ -28,6 +29,8 @@ EXITS = {
     "STEPS_NEWER": (7, "downgrade"),
     "STEPS_RUNNING": (8, "installInProgress"),
     "STEPS_USAGE": (9, "invalidParameter"),
+    "STEPS_UNTRUSTED": (11, "contactSupport"),
+    "STEPS_RESTART_FIRST": (12, "rebootRequiredForInstall"),
     "STEPS_RESTART": (3010, "rebootRequiredToFinish"),
 }
 

@@ -73,6 +73,11 @@ static enum steps_exit check_machine(struct steps *steps)
         return steps_fail(steps, STEPS_UNSUPPORTED, 0,
                           "This is the setup for 32-bit Windows, and this Windows has 64 bits. Take the one without "
                           "'x86' in its name");
+    if (native == 0xaa64u)
+        return steps_fail(
+            steps, STEPS_UNSUPPORTED, 0,
+            "This computer has an ARM64 processor, and there is no Platter for it: Windows emulates other "
+            "processors for programs, but not for drivers");
     return steps_fail(steps, STEPS_UNSUPPORTED, 0,
                       "Platter's driver is for " OWN_BITS " x86 processors, and this machine has another one (0x%x)",
                       native);

@@ -2,11 +2,10 @@
 #include "files.h"
 
 #include "journal.h"
+#include "restart.h"
 #include "../../mount/wide_win32.h"
 
 #include <windows.h>
-#include <aclapi.h>
-#include <sddl.h>
 #include <shlwapi.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,35 +62,6 @@ static enum steps_exit remove_folders(struct steps *steps, const wchar_t *dir, c
             break;
     }
     return STEPS_DONE;
-}
-
-enum steps_exit files_protect(struct steps *steps)
-{
-    /* Elsewhere than in Program Files a new folder may inherit that everybody writes to it. */
-    static const wchar_t sddl[] = L"D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)(A;OICIIO;FA;;;CO)";
-    wchar_t programs[STEPS_PATH];
-    PSECURITY_DESCRIPTOR descriptor = NULL;
-    BOOL present = FALSE, defaulted;
-    enum steps_exit exit = STEPS_DONE;
-    PACL acl = NULL;
-    DWORD error;
-
-    if (GetEnvironmentVariableW(L"ProgramFiles", programs, STEPS_PATH) > 0 &&
-        _wcsnicmp(steps->options.dir, programs, wcslen(programs)) == 0)
-        return STEPS_DONE;
-    if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(sddl, SDDL_REVISION_1, &descriptor, NULL) ||
-        !GetSecurityDescriptorDacl(descriptor, &present, &acl, &defaulted))
-        error = GetLastError();
-    else
-        error = SetNamedSecurityInfoW(steps->options.dir, SE_FILE_OBJECT,
-                                      DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION, NULL, NULL, acl,
-                                      NULL);
-    if (error)
-        exit = steps_fail(steps, STEPS_FAILED, error, "%ls cannot be closed to those who are no administrators",
-                          steps->options.dir);
-    if (descriptor)
-        LocalFree(descriptor);
-    return exit;
 }
 
 /* ---- Lists ---- */
@@ -255,9 +225,7 @@ static void remove_file(struct steps *steps, const wchar_t *path)
             return;
         Sleep(100);
     }
-    steps_say(steps, "%ls is in use and goes when Windows starts again", path);
-    (void)MoveFileExW(path, NULL, MOVEFILE_DELAY_UNTIL_REBOOT);
-    steps->restart = true;
+    restart_remove(steps, path);
 }
 
 /* Stays to the last: without them an interrupted run could not be repeated. */
@@ -293,11 +261,14 @@ enum steps_exit files_remove(struct steps *steps)
 /* The program that runs us may lie there: it can be renamed, not removed, and its last copy then goes by itself. */
 static void remove_running(struct steps *steps, const wchar_t *path)
 {
-    wchar_t folder[MAX_PATH + 1], to[MAX_PATH + 1];
+    wchar_t folder[MAX_PATH + 8], to[MAX_PATH + 8];
+    UINT length;
 
     if (DeleteFileW(path) || GetLastError() == ERROR_FILE_NOT_FOUND)
         return;
-    if (GetTempPathW(MAX_PATH, folder) > 0 && GetTempFileNameW(folder, L"plt", 0, to) > 0) {
+    /* The system's own, not the user's, who could have something else removed under that name when Windows starts. */
+    length = GetSystemWindowsDirectoryW(folder, MAX_PATH);
+    if (length > 0 && length < MAX_PATH && GetTempFileNameW(wcscat(folder, L"\\Temp"), L"plt", 0, to) > 0) {
         if (MoveFileExW(path, to, MOVEFILE_REPLACE_EXISTING)) {
             (void)MoveFileExW(to, NULL, MOVEFILE_DELAY_UNTIL_REBOOT);
             return;
@@ -316,8 +287,13 @@ enum steps_exit files_remove_last(struct steps *steps)
     remove_file(steps, path);
     join(dir, FILES_UNINSTALL, path);
     remove_running(steps, path);
-    if (!RemoveDirectoryW(dir) && GetLastError() == ERROR_DIR_NOT_EMPTY)
-        steps_say(steps, "%ls holds files that are not Platter's, and stays", dir);
+    if (!RemoveDirectoryW(dir) && GetLastError() == ERROR_DIR_NOT_EMPTY) {
+        if (steps->restart)
+            restart_remove_folder(steps, dir);
+        steps_say(steps, "%ls holds files that are %s, and stays%s", dir,
+                  steps->restart ? "in use, or not Platter's" : "not Platter's",
+                  steps->restart ? " until Windows starts again" : "");
+    }
     return STEPS_DONE;
 }
 
@@ -344,7 +320,7 @@ void files_clear(struct steps *steps, const wchar_t *dir)
     } while (FindNextFileW(search, &found));
     FindClose(search);
     if (!RemoveDirectoryW(dir) && GetLastError() == ERROR_DIR_NOT_EMPTY)
-        (void)MoveFileExW(dir, NULL, MOVEFILE_DELAY_UNTIL_REBOOT);
+        restart_remove_folder(steps, dir);
 }
 
 unsigned long files_size(const wchar_t *dir)

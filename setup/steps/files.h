@@ -11,8 +11,6 @@
 
 /* Everything that was packed has been unpacked, whole; writes the list beside it. */
 enum steps_exit files_check(struct steps *steps);
-/* The folder, with nobody but administrators to write to it: what is in it runs with the system's rights. */
-enum steps_exit files_protect(struct steps *steps);
 /* Sets the files of the version before aside, then moves the unpacked ones to their places. */
 enum steps_exit files_exchange(struct steps *steps);
 /* Removes those that the list names, and the folders that are empty then. What is in use goes at the next start. */

@@ -106,7 +106,6 @@ static const struct {
     enum steps_exit (*run)(struct steps *steps);
 } order[] = {
     {L"files", "checking what was unpacked", files_check},
-    {L"protect", "closing the folder to others", files_protect},
     {L"certificate", "certificates", certificate},
     /* Before anything that runs is stopped. */
     {L"signature", "checking the driver's signature", signature_check},

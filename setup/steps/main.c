@@ -3,7 +3,7 @@
  * Run by setup and uninstall.exe, by nobody else:
  *
  *   check       whether this machine can have this version
- *   recover     puts right what an interrupted run has left
+ *   recover     puts right what an interrupted run has left, and makes the folder ready to be unpacked into
  *   mounts      whether drives are mounted
  *   install     does it, from what setup has unpacked
  *   uninstall   removes everything
@@ -12,6 +12,8 @@
 
 #include "journal.h"
 #include "mounts.h"
+#include "protect.h"
+#include "restart.h"
 
 #include <windows.h>
 #include <combaseapi.h>
@@ -26,6 +28,14 @@ static enum steps_exit recover(struct steps *steps)
 
     if (exit == STEPS_DONE)
         exit = steps_point(steps, L"recover");
+    if (exit == STEPS_DONE)
+        exit = restart_check(steps);
+    if (exit == STEPS_DONE)
+        exit = protect_folder(steps);
+    if (exit == STEPS_DONE)
+        exit = steps_point(steps, L"protect");
+    if (exit != STEPS_DONE)
+        (void)RemoveDirectoryW(steps->options.dir); /* when it is empty */
     return exit;
 }
 

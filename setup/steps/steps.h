@@ -21,21 +21,22 @@
 /* Exit statuses of setup and uninstall.exe, docs/install.md. Never reused. */
 enum steps_exit {
     STEPS_DONE = 0,
-    STEPS_CANCELLED = 1,    /* by the user; NSIS's own */
-    STEPS_FAILED = 2,       /* and what was there before is there again */
-    STEPS_UNSUPPORTED = 3,  /* this Windows */
-    STEPS_NOT_ELEVATED = 4, /* only administrators may */
-    STEPS_BUSY = 5,         /* drives are mounted and in use */
-    STEPS_SECURE_BOOT = 6,  /* Windows would not load this driver: its signature */
-    STEPS_NEWER = 7,        /* a newer version is installed */
-    STEPS_RUNNING = 8,      /* another setup runs */
-    STEPS_USAGE = 9,        /* an option makes no sense */
-    STEPS_INTERRUPTED = 10, /* half done; the next run puts it right */
-    STEPS_UNTRUSTED = 11,   /* the driver package is not what was signed, or Windows does not trust who signed it */
-    STEPS_RESTART = 3010,   /* done, once Windows has been restarted */
-    STEPS_WOULD_ASK = 20,   /* `mounts`: there are some; never setup's own status */
-    STEPS_SAME = 21,        /* `check`: this very version is installed; likewise */
-    STEPS_OLDER = 22,       /* `check`: an older one is; likewise */
+    STEPS_CANCELLED = 1,      /* by the user; NSIS's own */
+    STEPS_FAILED = 2,         /* and what was there before is there again */
+    STEPS_UNSUPPORTED = 3,    /* this Windows */
+    STEPS_NOT_ELEVATED = 4,   /* only administrators may */
+    STEPS_BUSY = 5,           /* drives are mounted and in use */
+    STEPS_SECURE_BOOT = 6,    /* Windows would not load this driver: its signature */
+    STEPS_NEWER = 7,          /* a newer version is installed */
+    STEPS_RUNNING = 8,        /* another setup runs */
+    STEPS_USAGE = 9,          /* an option makes no sense */
+    STEPS_INTERRUPTED = 10,   /* half done; the next run puts it right */
+    STEPS_UNTRUSTED = 11,     /* the driver package is not what was signed, or Windows does not trust who signed it */
+    STEPS_RESTART_FIRST = 12, /* Windows has yet to finish what an uninstallation began */
+    STEPS_RESTART = 3010,     /* done, once Windows has been restarted */
+    STEPS_WOULD_ASK = 20,     /* `mounts`: there are some; never setup's own status */
+    STEPS_SAME = 21,          /* `check`: this very version is installed; likewise */
+    STEPS_OLDER = 22,         /* `check`: an older one is; likewise */
 };
 
 /* What the user chooses; bits, and their names in /COMPONENTS=. */

@@ -36,7 +36,10 @@ KINDS = {
                   "ProductCode": r"Platter", "ElevationRequirement": r"elevatesSelf", "UpgradeBehavior": r"install"},
 }
 RESPONSES = set("packageInUse installInProgress fileInUse diskFull invalidParameter rebootRequiredToFinish cancelledByUser "
-                "alreadyInstalled downgrade blockedByPolicy systemNotSupported".split())
+                "alreadyInstalled downgrade blockedByPolicy systemNotSupported packageInUseByApplication missingDependency "
+                "insufficientMemory noNetwork contactSupport rebootRequiredForInstall rebootInitiated".split())
+# Setup's own statuses that winget has no word for.
+NO_WORD = {"STEPS_DONE", "STEPS_FAILED", "STEPS_NOT_ELEVATED", "STEPS_INTERRUPTED"}
 
 
 def tell(good, name, why=""):
@@ -102,7 +105,8 @@ def write(folder, *options):
 def exits():
     """{name: number} of enum steps_exit."""
     with open(os.path.join(ROOT, "setup", "steps", "steps.h"), encoding="utf-8") as file:
-        return {name: int(number) for name, number in re.findall(r"^\s+(STEPS_\w+) = (\d+),", file.read(), re.MULTILINE)}
+        body = re.search(r"enum steps_exit \{(.*?)\};", file.read(), re.DOTALL).group(1)
+    return {name: int(number) for name, number in re.findall(r"^\s+(STEPS_\w+) = (\d+),", body, re.MULTILINE)}
 
 
 def main():
@@ -146,6 +150,14 @@ def main():
         skip("they keep Microsoft's schemas", "PLATTER_WINGET_SCHEMAS names no folder with them; our own rules only")
     wrong = [name for name, (number, _) in winget.EXITS.items() if exits().get(name) != number]
     tell(not wrong, "the exit statuses are those of setup", wrong)
+    # 20 to 22 are told among setup's own programs only.
+    missing = [name for name, number in exits().items()
+               if not 20 <= number <= 22 and (name in winget.EXITS) == (name in NO_WORD)]
+    tell(not missing, "each of them has its word, or none and is known for it", missing)
+    with open(os.path.join(ROOT, "docs", "install.md"), encoding="utf-8") as file:
+        table = {int(number) for number in re.findall(r"^\| (\d+) \| ", file.read(), re.MULTILINE)}
+    told = {number for number in exits().values() if not 20 <= number <= 22}
+    tell(table == told, "docs/install.md has the same", table ^ told)
     print(f"1..{count}")
     sys.exit(failed > 0)
 
