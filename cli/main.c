@@ -5,6 +5,7 @@
 #include "complete.h"
 #include "console.h"
 #include "help.h"
+#include "../engine/os/system.h"
 
 #include <platter/protocol.h>
 
@@ -77,6 +78,8 @@ int cli_main(int argc, char *const *argv)
                        arguments.command ? arguments.command->name : arguments.group);
         reply.hint = hint;
     }
+    if (!reply.hint && result == PLATTER_E_NO_SPACE && platter_os_is_file_limit(err.os_error))
+        reply.hint = "the file system there, or a limit of yours, has no files as large: choose another place";
     if (!reply.hint)
         reply.hint = cli_default_hint(result);
     if (result != PLATTER_OK && !reply.reported) {

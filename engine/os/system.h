@@ -9,6 +9,8 @@
 void platter_os_error_text(int os_error, char *buffer, size_t size);
 /* The result that an error code of the system stands for; PLATTER_E_IO when nothing better is known. */
 enum platter_result platter_os_result(int os_error);
+/* True for the code that a single file has become too large, however much room there is. */
+bool platter_os_is_file_limit(int os_error);
 
 unsigned platter_os_cpu_count(void);    /* at least 1 */
 uint64_t platter_os_monotonic_ms(void); /* milliseconds since some moment, never going back */

@@ -25,6 +25,7 @@ enum platter_result platter_os_result(int os_error)
     case ENOTDIR:
     case ENXIO:
     case ENODEV:
+    case ELOOP:
         return PLATTER_E_NOT_FOUND;
     case EACCES:
     case EPERM:
@@ -46,7 +47,6 @@ enum platter_result platter_os_result(int os_error)
     case ENOSYS:
         return PLATTER_E_UNSUPPORTED;
     case ENAMETOOLONG:
-    case ELOOP:
         return PLATTER_E_USAGE;
     case EMFILE:
     case ENFILE:
@@ -54,6 +54,11 @@ enum platter_result platter_os_result(int os_error)
     default:
         return PLATTER_E_IO;
     }
+}
+
+bool platter_os_is_file_limit(int os_error)
+{
+    return os_error == EFBIG;
 }
 
 unsigned platter_os_cpu_count(void)

@@ -76,6 +76,11 @@ enum platter_result platter_os_result(int os_error)
     }
 }
 
+bool platter_os_is_file_limit(int os_error)
+{
+    return os_error == ERROR_FILE_TOO_LARGE || os_error == ERROR_FILE_SYSTEM_LIMITATION;
+}
+
 unsigned platter_os_cpu_count(void)
 {
     SYSTEM_INFO info;
