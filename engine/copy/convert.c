@@ -7,6 +7,7 @@
 #include "../os/file.h"
 #include "../os/system.h"
 #include "../os/thread.h"
+#include "../reference.h"
 #include "create.h"
 #include "walk.h"
 
@@ -153,6 +154,24 @@ static enum platter_result run(struct job *job, unsigned count, const struct pla
     return result;
 }
 
+/*
+ * Whoever has it open would go on with a file that has no name any more; and that may be the source, whose parent,
+ * backing file or extent this is.
+ */
+static enum platter_result check_unused(const char *path, struct platter_error *err)
+{
+    struct platter_os_file *file;
+    enum platter_result result = platter_os_file_open(path, PLATTER_OS_FILE_WRITE, &file, NULL);
+
+    if (result == PLATTER_OK)
+        platter_os_file_close(file);
+    if (result != PLATTER_E_BUSY)
+        return PLATTER_OK;
+    return platter_error_set(err, PLATTER_E_BUSY, path, PLATTER_NO_OFFSET,
+                             "is in use, by another program or as a part of the image that is read, so it is not "
+                             "replaced");
+}
+
 /* What would otherwise come out when all the work is done. */
 static enum platter_result check_target(struct platter_block *source, const char *path, bool overwrite,
                                         struct platter_error *err)
@@ -160,6 +179,9 @@ static enum platter_result check_target(struct platter_block *source, const char
     if (source && platter_os_same_file(platter_block_name(source), path))
         return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
                                  "is the image that is to be copied or stood on; choose another name for the new one");
+    if (platter_reference_is_url(path))
+        return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
+                                 "is the address of a server; new images are made in files");
     if (!platter_os_exists(path))
         return PLATTER_OK;
     if (!overwrite)
@@ -167,7 +189,7 @@ static enum platter_result check_target(struct platter_block *source, const char
     if (!platter_os_is_plain_file(path))
         return platter_error_set(err, PLATTER_E_USAGE, path, PLATTER_NO_OFFSET,
                                  "is not an ordinary file, so it is not replaced");
-    return PLATTER_OK;
+    return check_unused(path, err);
 }
 
 static unsigned thread_count(const struct platter_convert_options *options)
