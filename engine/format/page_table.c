@@ -41,6 +41,7 @@ void platter_page_table_close(struct platter_page_table *table)
 /* The lock held for writing. */
 static void shrink(struct platter_page_table *table)
 {
+    table->gone++;
     for (size_t i = 0; i < table->page_count; i++) {
         if (table->pages[i] && !table->changed[i]) {
             free(table->pages[i]);
@@ -50,7 +51,12 @@ static void shrink(struct platter_page_table *table)
     }
 }
 
-static enum platter_result load(struct platter_page_table *table, size_t number, struct platter_error *err)
+/*
+ * `gone`: as it was when the page was not there. When pages have gone since, this one may have been among them, changed and
+ * written by somebody else after it was read here: then it is left to be read once more.
+ */
+static enum platter_result load(struct platter_page_table *table, size_t number, uint64_t gone,
+                                struct platter_error *err)
 {
     uint64_t at = (uint64_t)number * PLATTER_TABLE_PAGE, left = table->bytes - at;
     uint8_t *page = calloc(1, PLATTER_TABLE_PAGE + table->extra);
@@ -65,7 +71,7 @@ static enum platter_result load(struct platter_page_table *table, size_t number,
         return result;
     }
     platter_rwlock_write(&table->lock);
-    if (!table->pages[number]) {
+    if (!table->pages[number] && table->gone == gone) {
         if (table->loaded >= table->limit)
             shrink(table);
         table->pages[number] = page;
@@ -73,7 +79,7 @@ static enum platter_result load(struct platter_page_table *table, size_t number,
         page = NULL;
     }
     platter_rwlock_write_unlock(&table->lock);
-    free(page); /* somebody else was faster */
+    free(page); /* not needed, or not to be trusted */
     return PLATTER_OK;
 }
 
@@ -84,13 +90,15 @@ enum platter_result platter_page_table_hold(struct platter_page_table *table, ui
 
     for (;;) {
         enum platter_result result;
+        uint64_t gone;
 
         platter_rwlock_read(&table->lock);
         *page = table->pages[number];
         if (*page)
             return PLATTER_OK;
+        gone = table->gone;
         platter_rwlock_read_unlock(&table->lock);
-        if ((result = load(table, number, err)))
+        if ((result = load(table, number, gone, err)))
             return result;
     }
 }

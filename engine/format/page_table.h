@@ -21,6 +21,7 @@ struct platter_page_table {
     struct platter_rwlock lock; /* readers: whoever looks into a page */
     uint8_t **pages;            /* NULL: not read */
     uint8_t *changed;           /* a byte a page: differs from the file, has to stay */
+    uint64_t gone;              /* how often pages have gone */
 };
 
 enum platter_result platter_page_table_open(struct platter_page_table *table, struct platter_block *file,

@@ -125,6 +125,59 @@ static void threads_that_push_each_others_pages_out(void **state)
     assert_in_range(table.loaded, 1, 5);
 }
 
+/* A file of which each read is followed, before its answer is seen, by whatever else happens meanwhile. */
+struct slow_file {
+    struct platter_block base;
+    void (*meanwhile)(void);
+};
+
+static enum platter_result slow_read(struct platter_block *base, void *buffer, size_t length, uint64_t offset,
+                                     struct platter_error *err)
+{
+    struct slow_file *slow = (struct slow_file *)base;
+    enum platter_result result = platter_block_read(file, buffer, length, offset, err);
+    void (*meanwhile)(void) = slow->meanwhile;
+
+    slow->meanwhile = NULL;
+    if (meanwhile)
+        meanwhile();
+    return result;
+}
+
+static void slow_close(struct platter_block *base)
+{
+    (void)base;
+}
+
+/* Somebody else changes the page, writes it, and it goes because others are looked at. */
+static void change_and_go(void)
+{
+    uint8_t *page;
+
+    assert_int_equal(platter_page_table_hold(&table, 3 * PLATTER_TABLE_PAGE, &page, NULL), PLATTER_OK);
+    page[0] = memory_block_data(file)[TABLE_AT + 3 * PLATTER_TABLE_PAGE] = 99;
+    platter_page_table_release(&table);
+    table.limit = 2;
+    (void)byte_at(20 * PLATTER_TABLE_PAGE);
+    (void)byte_at(21 * PLATTER_TABLE_PAGE);
+    assert_null(table.pages[3]);
+}
+
+static void a_page_that_went_while_it_was_read_is_read_again(void **state)
+{
+    static const struct platter_block_ops ops = {.layer = "slow file", .close = slow_close, .read = slow_read};
+    struct slow_file slow = {.meanwhile = change_and_go};
+
+    (void)state;
+    assert_int_equal(platter_block_init(&slow.base, &ops, "slow", platter_block_size(file), 512, 512, 0, NULL),
+                     PLATTER_OK);
+    table.file = &slow.base;
+    assert_int_equal(byte_at(3 * PLATTER_TABLE_PAGE), 99);
+    assert_null(slow.meanwhile);
+    table.file = file;
+    platter_block_unref(&slow.base);
+}
+
 static void checksums_are_those_of_the_rfc(void **state)
 {
     uint8_t data[32];
@@ -168,6 +221,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_end_of_the_last_page_is_zero, table_make, table_end),
         cmocka_unit_test_setup_teardown(a_full_table_lets_go_of_all_but_what_has_changed, table_make, table_end),
         cmocka_unit_test_setup_teardown(a_read_that_fails_is_tried_again, table_make, table_end),
+        cmocka_unit_test_setup_teardown(a_page_that_went_while_it_was_read_is_read_again, table_make, table_end),
         cmocka_unit_test_setup_teardown(threads_that_push_each_others_pages_out, table_make, table_end),
         cmocka_unit_test(checksums_are_those_of_the_rfc),
         cmocka_unit_test(names_come_out_of_utf16),
