@@ -115,7 +115,7 @@ static enum platter_result read_chain(struct table_builder *builder, const struc
 
     for (;;) {
         uint8_t sector[MBR_SIZE];
-        struct entry logical, next;
+        struct entry next;
         enum platter_result result;
 
         for (unsigned i = 0; i < count; i++) {
@@ -138,14 +138,17 @@ static enum platter_result read_chain(struct table_builder *builder, const struc
                                (unsigned long long)at);
             return PLATTER_OK;
         }
-        logical = entry_at(sector, 0);
-        next = entry_at(sector, 1);
-        if (is_used(&logical) && !is_extended(logical.type)) {
-            result = add(builder, &logical, at, true, err);
-            if (result)
+        /* The partition comes first and then the link, in nearly all of them. */
+        next = (struct entry){0};
+        for (unsigned i = 0; i < 2; i++) {
+            struct entry entry = entry_at(sector, i);
+
+            if (is_used(&entry) && is_extended(entry.type))
+                next = next.count ? next : entry;
+            else if (is_used(&entry) && (result = add(builder, &entry, at, true, err)))
                 return result;
         }
-        if (!is_used(&next) || !is_extended(next.type))
+        if (!next.count)
             return PLATTER_OK;
         /* Links count from the start of the extended partition, not from the sector they stand in. */
         at = (uint64_t)extended->start + next.start;

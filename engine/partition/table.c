@@ -150,6 +150,29 @@ static enum platter_result check_layout(struct table_builder *builder, struct pl
     return PLATTER_OK;
 }
 
+/* Windows' logical disk manager has a database of its own of the volumes, over several disks. */
+static bool is_dynamic(const struct platter_partition *partition)
+{
+    /* AF9B60A0-1431-4F62-BC68-3311714A69AD */
+    static const uint8_t data[16] = {0xA0, 0x60, 0x9B, 0xAF, 0x31, 0x14, 0x62, 0x4F,
+                                     0xBC, 0x68, 0x33, 0x11, 0x71, 0x4A, 0x69, 0xAD};
+
+    return partition->mbr_type == 0x42 || memcmp(partition->gpt_type, data, sizeof(data)) == 0;
+}
+
+static void warn_of_dynamic(struct table_builder *builder)
+{
+    for (size_t i = 0; i < builder->table->count; i++) {
+        if (!is_dynamic(&builder->table->partitions[i]))
+            continue;
+        platter_table_warn(builder,
+                           "this is a dynamic disk of Windows, whose volumes may lie in pieces and on other disks: "
+                           "what partition %u shows may be a part of one",
+                           builder->table->partitions[i].number);
+        return;
+    }
+}
+
 /*
  * An MBR does not say how long its sectors are. Where nothing is recognised under the announced size and something is
  * under the other, the disk has come from a device with the other.
@@ -270,6 +293,7 @@ enum platter_result platter_partitions_read(struct platter_block *block, struct 
         if (builder.sector_size != platter_block_sector_size(block))
             platter_table_warn(&builder, "the partition table is for sectors of %u bytes, the image says %u",
                                builder.sector_size, platter_block_sector_size(block));
+        warn_of_dynamic(&builder);
         result = check_layout(&builder, err);
     }
     if (result) {
