@@ -18,8 +18,10 @@ enum platter_result platter_vhd_bitmap_piece(struct vhd_sparse *s, uint64_t at, 
 static enum platter_result misplaced(struct vhd_sparse *s, uint64_t block, uint32_t entry, struct platter_error *err)
 {
     return platter_error_set(err, PLATTER_E_FORMAT, s->m.file->name, s->header.table_offset + block * 4,
-                             "the block of disk byte %llu is said to be at byte %llu, where none can be",
-                             (unsigned long long)(block << s->block_bits), (unsigned long long)entry * VHD_SECTOR);
+                             "the block of disk byte %llu is said to be at byte %llu, where none can be in a file of "
+                             "%llu bytes",
+                             (unsigned long long)(block << s->block_bits), (unsigned long long)entry * VHD_SECTOR,
+                             (unsigned long long)platter_block_size(s->m.file));
 }
 
 /* The page held: where in it the block's word is, and what is known of its bitmap. */

@@ -23,6 +23,15 @@ static enum platter_result impossible(struct vhdx *x, uint64_t index, uint64_t e
                              VHDX_STATE(entry), (unsigned long long)VHDX_OFFSET(entry));
 }
 
+/* The block is where it could be, but the file does not reach so far. */
+static enum platter_result missing(struct vhdx *x, uint64_t index, uint64_t entry, struct platter_error *err)
+{
+    return platter_error_set(err, PLATTER_E_FORMAT, x->m.file->name, x->regions.bat.offset + index * 8,
+                             "a block is said to be at byte %llu, and the file ends at %llu: it has been cut short, or "
+                             "is damaged",
+                             (unsigned long long)VHDX_OFFSET(entry), (unsigned long long)platter_block_size(x->m.file));
+}
+
 static uint64_t entry_of(const uint8_t *page, uint64_t index)
 {
     uint64_t raw =
@@ -146,10 +155,11 @@ static enum platter_result lookup(struct platter_mapped *m, uint64_t offset, uin
     }
     if (state >= VHDX_FULLY_PRESENT) {
         run->host = VHDX_OFFSET(entry) + within;
-        if (!platter_vhdx_room_for(x, VHDX_OFFSET(entry), x->meta.block_size) ||
-            (run->kind == PLATTER_RUN_OWN &&
-             !platter_inside(run->host, run->length < limit ? run->length : limit, platter_block_size(x->m.file))))
+        if (!platter_vhdx_room_for(x, VHDX_OFFSET(entry), x->meta.block_size))
             return impossible(x, index, entry, err);
+        if (run->kind == PLATTER_RUN_OWN &&
+            !platter_inside(run->host, run->length < limit ? run->length : limit, platter_block_size(x->m.file)))
+            return missing(x, index, entry, err);
     }
     if (run->length > limit)
         run->length = limit;

@@ -9,11 +9,12 @@
 
 static enum platter_probe vmdk_probe(struct platter_block *file)
 {
-    uint8_t magic[4];
+    uint8_t magic[8];
 
     if (platter_block_read(file, magic, sizeof(magic), 0, NULL))
         return PLATTER_PROBE_NO;
-    if (platter_le32(magic) == VMDK_MAGIC || platter_le32(magic) == VMDK_COWD_MAGIC)
+    if (platter_le32(magic) == VMDK_MAGIC || platter_le32(magic) == VMDK_COWD_MAGIC ||
+        platter_le64(magic) == VMDK_SE_MAGIC)
         return PLATTER_PROBE_YES;
     return platter_vmdk_is_descriptor(file) ? PLATTER_PROBE_YES : PLATTER_PROBE_NO;
 }

@@ -21,6 +21,7 @@
 #define VMDK_SECTOR 512u
 #define VMDK_MAGIC 0x564D444Bu      /* KDMV: a hosted sparse extent */
 #define VMDK_COWD_MAGIC 0x44574F43u /* COWD: a sparse extent of ESX */
+#define VMDK_SE_MAGIC 0xCAFEBABEull /* 64 bits: an SEsparse extent, which is not read */
 #define VMDK_NO_PARENT 0xFFFFFFFFu
 #define VMDK_ZERO_GRAIN 1u /* an entry that says so, if the header has the flag */
 #define VMDK_DESCRIPTOR_MOST (1u << 20)

@@ -9,16 +9,22 @@
 #define EXTENTS_MOST 8192u
 #define SECTORS_MOST (1ull << 53) /* of the disk: offsets stay inside 63 bits */
 
-static const char first_line[] = "# disk descriptorfile";
+/* The first line begins so, in letters of any case; some writers leave the first blank out, or have one in the last word. */
+#define FIRST_LINE "#diskdescriptorfile"
 
 bool platter_vmdk_is_descriptor(struct platter_block *file)
 {
-    char start[sizeof(first_line)];
+    char line[sizeof(FIRST_LINE) + 3] = "", word[sizeof(FIRST_LINE)] = "";
+    uint64_t size = platter_block_size(file);
+    size_t length = size < sizeof(line) ? (size_t)size : sizeof(line), used = 0;
 
-    if (platter_block_read(file, start, sizeof(first_line) - 1, 0, NULL))
+    if (platter_block_read(file, line, length, 0, NULL))
         return false;
-    start[sizeof(first_line) - 1] = '\0';
-    return platter_same_word(start, first_line);
+    for (size_t i = 0; i < length && used < sizeof(word) - 1; i++) {
+        if (line[i] != ' ')
+            word[used++] = line[i];
+    }
+    return platter_same_word(word, FIRST_LINE);
 }
 
 static char *skip_blank(char *at)

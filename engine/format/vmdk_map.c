@@ -85,8 +85,8 @@ static enum platter_result check_place(struct vmdk_sparse *s, uint64_t grain, st
         meets(run->host, length, s->header.directory, directory) ||
         (s->header.spare_directory && meets(run->host, length, s->header.spare_directory, directory)))
         return platter_error_set(err, PLATTER_E_FORMAT, s->m.file->name, run->host,
-                                 "the grain of byte %llu is said to be here, where none can be",
-                                 (unsigned long long)(grain << s->grain_bits));
+                                 "the grain of byte %llu is said to be here, where none can be in a file of %llu bytes",
+                                 (unsigned long long)(grain << s->grain_bits), (unsigned long long)size);
     /* A run is cut at the file's end, so that only what is missing is an error. */
     if (run->kind == PLATTER_RUN_OWN && run->length > size - run->host)
         run->length = size - run->host;

@@ -96,6 +96,10 @@ enum platter_result platter_vmdk_header_read(struct platter_block *file, struct 
     } else if (platter_le32(raw) == VMDK_MAGIC) {
         if ((result = read_hosted(file, raw, header, &grain, err)))
             return result;
+    } else if (platter_le64(raw) == VMDK_SE_MAGIC) {
+        return platter_error_set(err, PLATTER_E_UNSUPPORTED, file->name, 0,
+                                 "is an SEsparse extent, which is not supported; consolidate the snapshot in vSphere, "
+                                 "or export the disk");
     } else {
         return platter_error_set(err, PLATTER_E_FORMAT, file->name, 0, "is no sparse extent of a VMDK");
     }

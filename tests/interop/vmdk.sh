@@ -111,6 +111,18 @@ survives_cuts "split sparse" \
 survives_cuts "new tables" 'image=cut.vmdk; make_vmdk cut.vmdk zero.raw tables=lazy grain=8 words=128' zero.raw 18 0
 survives_cuts "delta" 'image=cut.vmdk; rm -f cut*; qemu-img create -q -f vmdk -b parent.vmdk -F vmdk cut.vmdk' \
     base.raw 18 0
+sound_cut='qemu-img check -q "$1"'
+head -c 3M base.raw >small.raw
+truncate -s 3M none.raw
+cut_image() { image=cut.vmdk && rm -f cut*.vmdk && qemu-img create -q -f vmdk "$@"; }
+survives_power_cuts "sparse" 'cut_image cut.vmdk 3M' none.raw
+survives_power_cuts "split sparse" 'cut_image -o subformat=twoGbMaxExtentSparse cut.vmdk 3M' none.raw
+survives_power_cuts "new tables" 'image=cut.vmdk; make_vmdk cut.vmdk none.raw tables=lazy grain=8 words=128' none.raw
+qemu-img convert -O vmdk small.raw below.vmdk
+survives_power_cuts "delta" 'cut_image -b below.vmdk -F vmdk cut.vmdk' small.raw
+survives_power_cuts "one table for both directories" 'image=cut.vmdk; make_vmdk cut.vmdk small.raw spare=same' small.raw
+eval 'cut_image cut.vmdk 12M'
+PLATTER_CUT_AT=9 LD_PRELOAD=$cutter "$tool" tagged-write cut.vmdk log 4 60
 check "one that was cut says so" sh -c "'$platter' info cut.vmdk | grep -q '^unclean shutdown'"
 cp base.raw shadow.raw
 qemu-img convert -O vmdk base.raw closed.vmdk
@@ -158,6 +170,12 @@ reads_like "extents of one file, and of none" text.vmdk pieces.raw 500
 refuses "extents that cannot be written" 1 "can only be read" "$tool" write text.vmdk zero.raw 3 1
 sed -i 's/$/\r/' text.vmdk
 reads_like "a descriptor with lines of Windows" text.vmdk pieces.raw 100
+for line in '#Disk DescriptorFile' '# Disk Descriptor File' '#disk descriptor file'; do
+    sed -i "1s/.*/$line\r/" text.vmdk
+    reads_like "a descriptor that begins with \"$line\"" text.vmdk pieces.raw 100
+done
+{ printf '\276\272\376\312\0\0\0\0\1\0\0\0\2\0\0\0' && head -c 4080 base.raw; } >x-sesparse.vmdk
+refuses "an SEsparse extent alone" 7 "x-sesparse.vmdk.*SEsparse" "$platter" info x-sesparse.vmdk
 # refused NAME STATUS PATTERN LINE...
 refused() {
     descriptor "${@:4}"
