@@ -95,24 +95,35 @@ static enum platter_result read_l1(struct qcow2 *q, uint64_t offset, uint32_t en
     return result;
 }
 
+/* Ids go before names, as in QEMU: a name may look like the id of another. NULL: there is none. */
+static const struct qcow2_snapshot *find_snapshot(const struct qcow2 *q, const char *wanted)
+{
+    for (uint32_t i = 0; i < q->header.snapshot_count; i++) {
+        if (strcmp(q->snapshots[i].id, wanted) == 0)
+            return &q->snapshots[i];
+    }
+    for (uint32_t i = 0; i < q->header.snapshot_count; i++) {
+        if (strcmp(q->snapshots[i].name, wanted) == 0)
+            return &q->snapshots[i];
+    }
+    return NULL;
+}
+
 static enum platter_result choose_snapshot(struct qcow2 *q, const char *wanted, uint64_t *size,
                                            struct platter_error *err)
 {
-    for (uint32_t i = 0; i < q->header.snapshot_count; i++) {
-        const struct qcow2_snapshot *snapshot = &q->snapshots[i];
-        uint64_t span = q->cluster_size << q->l2_bits;
+    const struct qcow2_snapshot *snapshot = find_snapshot(q, wanted);
+    uint64_t span = q->cluster_size << q->l2_bits;
 
-        if (strcmp(snapshot->id, wanted) != 0 && strcmp(snapshot->name, wanted) != 0)
-            continue;
-        if (snapshot->disk_size / span + (snapshot->disk_size % span != 0) > snapshot->l1_entries ||
-            snapshot->disk_size > INT64_MAX)
-            return platter_error_set(err, PLATTER_E_FORMAT, q->file->name, q->header.snapshots_offset,
-                                     "snapshot \"%s\" has too small an L1 table", wanted);
-        *size = snapshot->disk_size;
-        return read_l1(q, snapshot->l1_offset, snapshot->l1_entries, err);
-    }
-    return platter_error_set(err, PLATTER_E_NOT_FOUND, q->file->name, PLATTER_NO_OFFSET,
-                             "there is no snapshot \"%s\" in this image; `platter info` lists them", wanted);
+    if (!snapshot)
+        return platter_error_set(err, PLATTER_E_NOT_FOUND, q->file->name, PLATTER_NO_OFFSET,
+                                 "there is no snapshot \"%s\" in this image; `platter info` lists them", wanted);
+    if (snapshot->disk_size / span + (snapshot->disk_size % span != 0) > snapshot->l1_entries ||
+        snapshot->disk_size > INT64_MAX)
+        return platter_error_set(err, PLATTER_E_FORMAT, q->file->name, q->header.snapshots_offset,
+                                 "snapshot \"%s\" has too small an L1 table", wanted);
+    *size = snapshot->disk_size;
+    return read_l1(q, snapshot->l1_offset, snapshot->l1_entries, err);
 }
 
 static enum platter_result open_others(struct qcow2 *q, const struct platter_open_request *request,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* QCOW2: the header, its extensions and the list of snapshots, each field checked before it is believed. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,9 @@
 #define EXTENSION_END 0u
 #define EXTENSION_BACKING_FORMAT 0xe2792acau
 #define EXTENSION_DATA_FILE 0x44415441u
+#define EXTENSION_FEATURE_NAMES 0x6803f857u
+#define FEATURE_ENTRY 48u /* bytes: kind, bit, name */
+#define FEATURE_INCOMPATIBLE 0u
 #define MAX_NAME 1023u
 
 static enum platter_result wrong(struct platter_block *file, uint64_t at, const char *what, uint64_t value,
@@ -38,38 +42,98 @@ static char *read_text(struct platter_block *file, uint64_t offset, uint32_t len
     return text;
 }
 
+struct extension {
+    uint32_t type, length;
+    uint64_t at; /* of its data */
+};
+
+/* The extension at *at, behind which *at is left; EXTENSION_END: there is none. */
+static enum platter_result next_extension(struct platter_block *file, uint64_t *at, uint64_t end,
+                                          struct extension *extension, struct platter_error *err)
+{
+    uint8_t head[8];
+    enum platter_result result;
+
+    *extension = (struct extension){.type = EXTENSION_END};
+    if (!platter_inside(*at, sizeof(head), end))
+        return PLATTER_OK;
+    if ((result = platter_block_read(file, head, sizeof(head), *at, err)))
+        return result;
+    *extension = (struct extension){platter_be32(head), platter_be32(head + 4), *at + sizeof(head)};
+    if (extension->type != EXTENSION_END && !platter_inside(extension->at, extension->length, end))
+        return wrong(file, *at + 4, "the length of a header extension", extension->length, err);
+    *at = extension->at + (((uint64_t)extension->length + 7) & ~7ull);
+    return PLATTER_OK;
+}
+
 static enum platter_result read_extensions(struct platter_block *file, struct qcow2_header *header, uint64_t end,
                                            struct platter_error *err)
 {
     uint64_t at = header->header_length;
-    uint8_t head[8];
 
     if (end > platter_block_size(file))
         end = platter_block_size(file);
-    while (platter_inside(at, sizeof(head), end)) {
-        enum platter_result result = platter_block_read(file, head, sizeof(head), at, err);
-        uint32_t type = platter_be32(head), length = platter_be32(head + 4);
-        char **text = type == EXTENSION_BACKING_FORMAT ? &header->backing_format
-                      : type == EXTENSION_DATA_FILE    ? &header->data_file
-                                                       : NULL;
+    for (;;) {
+        struct extension extension;
+        enum platter_result result = next_extension(file, &at, end, &extension, err);
+        char **text = extension.type == EXTENSION_BACKING_FORMAT ? &header->backing_format
+                      : extension.type == EXTENSION_DATA_FILE    ? &header->data_file
+                                                                 : NULL;
 
-        if (result)
+        if (result || extension.type == EXTENSION_END)
             return result;
-        if (type == EXTENSION_END)
-            break;
-        at += sizeof(head);
-        if (!platter_inside(at, length, end))
-            return wrong(file, at - 4, "the length of a header extension", length, err);
-        if (text && !*text) {
-            if (length == 0 || length > MAX_NAME)
-                return wrong(file, at - 4, "the length of a name", length, err);
-            *text = read_text(file, at, length, err);
-            if (!*text)
-                return PLATTER_E_FORMAT;
-        }
-        at += ((uint64_t)length + 7) & ~7ull;
+        if (!text || *text)
+            continue;
+        if (extension.length == 0 || extension.length > MAX_NAME)
+            return wrong(file, extension.at - 4, "the length of a name", extension.length, err);
+        *text = read_text(file, extension.at, extension.length, err);
+        if (!*text)
+            return PLATTER_E_FORMAT;
     }
-    return PLATTER_OK;
+}
+
+/* The name that the image itself has for an incompatible feature; "" when it has none. */
+static void feature_name(struct platter_block *file, const struct qcow2_header *header, unsigned bit, char *name,
+                         size_t size)
+{
+    uint64_t at = header->header_length, end = 1ull << header->cluster_bits;
+    struct extension extension;
+    uint8_t entry[FEATURE_ENTRY];
+
+    name[0] = '\0';
+    if (end > platter_block_size(file))
+        end = platter_block_size(file);
+    do {
+        if (next_extension(file, &at, end, &extension, NULL) || extension.type == EXTENSION_END)
+            return;
+    } while (extension.type != EXTENSION_FEATURE_NAMES);
+    for (uint32_t i = 0; i + FEATURE_ENTRY <= extension.length; i += FEATURE_ENTRY) {
+        if (platter_block_read(file, entry, sizeof(entry), extension.at + i, NULL))
+            return;
+        if (entry[0] != FEATURE_INCOMPATIBLE || entry[1] != bit)
+            continue;
+        (void)snprintf(name, size, "%.*s", (int)(FEATURE_ENTRY - 2), (const char *)entry + 2);
+        return;
+    }
+}
+
+static enum platter_result refuse_features(struct platter_block *file, const struct qcow2_header *header,
+                                           uint64_t unknown, struct platter_error *err)
+{
+    char list[256] = "";
+    size_t used = 0;
+
+    for (unsigned bit = 0; bit < 64; bit++) {
+        char name[FEATURE_ENTRY];
+
+        if (!(unknown >> bit & 1) || used + sizeof(name) + 16 > sizeof(list))
+            continue;
+        feature_name(file, header, bit, name, sizeof(name));
+        used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s%sbit %u", used ? ", " : "", name,
+                                 name[0] ? ", " : "", bit);
+    }
+    return platter_error_set(err, PLATTER_E_UNSUPPORTED, file->name, 72, "needs features that are not known here: %s",
+                             list);
 }
 
 static enum platter_result check_features(struct platter_block *file, const struct qcow2_header *header,
@@ -79,9 +143,7 @@ static enum platter_result check_features(struct platter_block *file, const stru
         return platter_error_set(err, PLATTER_E_UNSUPPORTED, file->name, 32,
                                  "is encrypted (method %u), which is not supported", header->crypt_method);
     if (header->incompatible & ~(uint64_t)QCOW2_INCOMPATIBLE_KNOWN)
-        return platter_error_set(err, PLATTER_E_UNSUPPORTED, file->name, 72,
-                                 "needs features that are not known here (bits 0x%llx)",
-                                 (unsigned long long)(header->incompatible & ~(uint64_t)QCOW2_INCOMPATIBLE_KNOWN));
+        return refuse_features(file, header, header->incompatible & ~(uint64_t)QCOW2_INCOMPATIBLE_KNOWN, err);
     if (header->compression_type > 1)
         return platter_error_set(err, PLATTER_E_UNSUPPORTED, file->name, 104, "compression type %u is not supported",
                                  header->compression_type);

@@ -40,11 +40,13 @@ enum platter_result platter_qcow2_slice(struct qcow2 *q, uint64_t offset, struct
     return platter_cache_hold(q->tables, table + in_table / q->slice_bytes * q->slice_bytes, load_slice, q, entry, err);
 }
 
-static enum platter_result misplaced(struct qcow2 *q, uint64_t offset, uint64_t host, struct platter_error *err)
+static enum platter_result misplaced(struct platter_block *file, uint64_t offset, uint64_t host,
+                                     struct platter_error *err)
 {
-    return platter_error_set(err, PLATTER_E_FORMAT, q->file->name, host,
-                             "the cluster of disk byte %llu is said to lie here, where none can be",
-                             (unsigned long long)offset);
+    return platter_error_set(err, PLATTER_E_FORMAT, file->name, host,
+                             "the cluster of disk byte %llu is said to lie here, where none can be in a file of %llu "
+                             "bytes",
+                             (unsigned long long)offset, (unsigned long long)platter_block_size(file));
 }
 
 /* A compressed cluster's descriptor; the specification, "Compressed Clusters Descriptor". */
@@ -59,7 +61,7 @@ static enum platter_result packed_run(struct qcow2 *q, uint64_t offset, uint64_t
     run->host = word & ((1ull << bits) - 1);
     length = (sectors + 1) * 512 - (run->host & 511);
     if (run->host >= size)
-        return misplaced(q, offset, run->host, err);
+        return misplaced(q->file, offset, run->host, err);
     /* The last cluster of a file need not fill its last sector. */
     run->packed = (uint32_t)(length < size - run->host ? length : size - run->host);
     run->length = q->cluster_size - (offset & (q->cluster_size - 1));
@@ -99,7 +101,7 @@ static enum platter_result entry_run(struct qcow2 *q, const uint8_t *at, uint64_
     }
     if (run->kind == QCOW2_DATA) {
         if (host & (q->cluster_size - 1))
-            return misplaced(q, offset, host, err);
+            return misplaced(q->data, offset, host, err);
         run->host = host + within;
     }
     return PLATTER_OK;
@@ -269,7 +271,7 @@ enum platter_result platter_qcow2_read_held(struct qcow2 *q, uint8_t *buffer, si
             break;
         case QCOW2_DATA:
             if (!platter_inside(run.host, run.length, platter_block_size(q->data)))
-                result = misplaced(q, offset, run.host, err);
+                result = misplaced(q->data, offset, run.host, err);
             else
                 result = platter_block_read(q->data, buffer, (size_t)run.length, run.host, err);
             break;

@@ -3,7 +3,7 @@
 # QCOW2 against QEMU: every variant read whole and at random, written in place, cut, refused where it should be.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/formats_lib.sh"
-need qemu-img python3
+need qemu-img qemu-io python3
 cd "$work" || exit 1
 make_base base.raw 12
 truncate -s 12M zero.raw
@@ -60,6 +60,17 @@ check "has the bytes of then" cmp then.raw snapshot.raw
 refuses "a snapshot of a raw image" 3 "no snapshots inside" "$root/build/host/platter" info base.raw --snapshot before
 refuses "a second disk" 3 "there is no disk 2" "$root/build/host/platter" info base.raw --disk 2
 refuses "a snapshot that is not there" 3 "no snapshot \"after\"" "$root/build/host/platter" info packed.qcow2 --snapshot after
+# One that is named as another's id is: QEMU takes the id.
+qemu-img create -q -f qcow2 twins.qcow2 1M
+for i in 2 1; do
+    qemu-io -f qcow2 -c "write -P $i 0 1M" twins.qcow2 >/dev/null
+    qemu-img snapshot -c $i twins.qcow2
+done
+for i in 1 2; do
+    rm -f twin.raw
+    check "snapshot $i of two that are named as the other's id" "$root/build/host/platter" convert twins.qcow2 twin.raw --snapshot $i
+    check "is the one with that id" cmp -n 1 twin.raw <(printf "\\$((3 - i))")
+done
 
 qemu-img create -q -f qcow2 -o data_file=data.raw,data_file_raw=on outside.qcow2 12M
 qemu-img convert -n -O qcow2 base.raw outside.qcow2
@@ -78,9 +89,44 @@ for mark in 1:dirty:"was not closed properly" 2:corrupt:"marked as corrupt"; do
     check "marked $name, it is left alone" test "$sum" = "$(sha256sum marked.qcow2)"
 done
 
+# Features that nobody has yet; QEMU writes a table with the names of those that it has.
+qemu-img create -q -f qcow2 plain.qcow2 1M
+python3 - <<'PYTHON'
+data = bytearray(open("plain.qcow2", "rb").read())
+table = data.index(bytes.fromhex("6803f857"))
+at = table + 8
+assert data[at] == 0 and data[at + 1] == 0
+data[at + 1:at + 48] = bytes([40]) + b"moon phases".ljust(46, b"\0")
+data[72 + 7 - 40 // 8] |= 1
+data[72 + 7 - 41 // 8] |= 2
+open("future.qcow2", "wb").write(data)
+PYTHON
+refuses "features that are not known are named" 7 "future.qcow2.*: moon phases, bit 40, bit 41" "$root/build/host/platter" info future.qcow2
+
 survives_cuts "plain" 'image=cut.qcow2; qemu-img create -q -f qcow2 cut.qcow2 12M' zero.raw 20
 survives_cuts "on a backing file" 'image=cut.qcow2; qemu-img create -q -f qcow2 -b base.raw -F raw cut.qcow2' base.raw 20
 survives_cuts "small clusters" 'image=cut.qcow2; qemu-img create -q -f qcow2 -o cluster_size=512 cut.qcow2 2M' zero.raw 30
+
+# Lost room is fine: status 3.
+sound_cut='qemu-img check -q "$1"; case $? in 0 | 3) ;; *) exit 1 ;; esac'
+make_base small.raw 3
+head -c 1M small.raw >tiny.raw
+truncate -s 3M none.raw
+cut_image() { image=cut.qcow2 && rm -f cut.qcow2 && qemu-img create -q -f qcow2 "$@"; }
+survives_power_cuts "plain" 'cut_image cut.qcow2 3M' none.raw
+survives_power_cuts "on a backing file" 'cut_image -b small.raw -F raw cut.qcow2' small.raw
+survives_power_cuts "small clusters" 'cut_image -o cluster_size=512 cut.qcow2 1M' none.raw largest=32768
+survives_power_cuts "a refcount table that grows" \
+    'cut_image -o cluster_size=512,refcount_bits=64 cut.qcow2 3M' \
+    none.raw largest=262144
+survives_power_cuts "extended L2" 'cut_image -o extended_l2=on -b small.raw -F raw cut.qcow2' small.raw
+survives_power_cuts "version 2" 'cut_image -o compat=0.10 -b small.raw -F raw cut.qcow2' small.raw
+survives_power_cuts "compressed" 'image=cut.qcow2; qemu-img convert -c -O qcow2 small.raw cut.qcow2' small.raw
+survives_power_cuts "with a snapshot" \
+    'image=cut.qcow2; qemu-img convert -O qcow2 -o cluster_size=4096 tiny.raw cut.qcow2; qemu-img snapshot -c s cut.qcow2' \
+    tiny.raw largest=65536
+survives_power_cuts "external data file" \
+    'rm -f data.raw; cut_image -o data_file=data.raw,data_file_raw=on cut.qcow2 3M' none.raw
 
 qemu-img create -q -f qcow2 huge.qcow2 64T
 opens_small "64 TiB" huge.qcow2
