@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../ascii.h"
 #include "../chain.h"
 #include "../os/file.h"
 #include "../os/folder.h"
@@ -58,15 +59,6 @@ static enum platter_result may_look(const struct platter_open_request *request, 
     return platter_chain_beside(request->path, "other files of its backup set", err);
 }
 
-static bool equal_extension(const char *a, const char *b)
-{
-    for (; *a && *b; a++, b++) {
-        if ((*a >= 'A' && *a <= 'Z' ? *a + 32 : *a) != (*b >= 'A' && *b <= 'Z' ? *b + 32 : *b))
-            return false;
-    }
-    return *a == *b;
-}
-
 static bool take_name(void *context, const char *name)
 {
     struct names *names = context;
@@ -74,8 +66,8 @@ static bool take_name(void *context, const char *name)
 
     if (++names->seen > NAMES_MOST)
         return false;
-    if (!dot ||
-        (!equal_extension(dot, ".mrimgx") && !equal_extension(dot, ".mrbakx") && !(own && equal_extension(dot, own))))
+    if (!dot || (!platter_same_word(dot, ".mrimgx") && !platter_same_word(dot, ".mrbakx") &&
+                 !(own && platter_same_word(dot, own))))
         return true;
     if (names->count >= CANDIDATES_MOST)
         return false;
