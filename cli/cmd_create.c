@@ -28,6 +28,10 @@ static enum platter_result read_options(const struct cli_arguments *arguments, s
         result = cli_option_size(arguments, "size", 1, INT64_MAX, &options->size, err);
     if (result == PLATTER_OK && !from && !backing)
         result = cli_option_number(arguments, "sector-size", 512, 4096, &sector_size, err);
+    if (result == PLATTER_OK && sector_size && sector_size != 512 && sector_size != 4096)
+        result =
+            platter_error_set(err, PLATTER_E_USAGE, NULL, PLATTER_NO_OFFSET,
+                              "'--sector-size %llu': want 512 or 4096 for a new disk", (unsigned long long)sector_size);
     options->sector_size = (uint32_t)sector_size;
     if (result != PLATTER_OK)
         return result;

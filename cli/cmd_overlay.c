@@ -31,8 +31,8 @@ enum platter_result cli_overlay_commit(const struct cli_arguments *arguments, st
         platter_json_text(reply->root, "overlay", path);
         platter_json_number(reply->root, "bytes", bytes);
     } else {
-        cli_print(CLI_OUT, "%s: %s written into the image; the overlay is removed\n", path,
-                  platter_size_text(bytes, size));
+        cli_print_name(CLI_OUT, path);
+        cli_print(CLI_OUT, ": %s written into the image; the overlay is removed\n", platter_size_text(bytes, size));
     }
     return PLATTER_OK;
 }
@@ -47,9 +47,11 @@ enum platter_result cli_overlay_discard(const struct cli_arguments *arguments, s
         reply->hint = "unmount what uses it first";
     if (result != PLATTER_OK)
         return result;
-    if (reply->json)
+    if (reply->json) {
         platter_json_text(reply->root, "overlay", path);
-    else
-        cli_print(CLI_OUT, "%s: removed, with all that was written to it\n", path);
+    } else {
+        cli_print_name(CLI_OUT, path);
+        cli_print(CLI_OUT, ": removed, with all that was written to it\n");
+    }
     return PLATTER_OK;
 }

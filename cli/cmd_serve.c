@@ -66,12 +66,16 @@ static void announce(const struct cli_arguments *arguments, struct cli_reply *re
     }
     cli_print(CLI_OUT, "%s\n", platter_nbd_server_uri(server));
     cli_flush(CLI_OUT);
-    cli_print(CLI_ERR, "platter: serving %s, %s%s%s%s; Ctrl-C ends it\n", arguments->operands[0],
-              platter_size_text(platter_block_size(block), size), read_only ? ", read-only" : "",
-              !info->overlay     ? ""
-              : info->overlay[0] ? ", with the overlay "
-                                 : ", with a temporary overlay that ends with it",
-              info->overlay ? info->overlay : "");
+    cli_print(CLI_ERR, "platter: serving ");
+    cli_print_name(CLI_ERR, arguments->operands[0]);
+    cli_print(CLI_ERR, ", %s%s", platter_size_text(platter_block_size(block), size), read_only ? ", read-only" : "");
+    if (info->overlay && info->overlay[0]) {
+        cli_print(CLI_ERR, ", with the overlay ");
+        cli_print_name(CLI_ERR, info->overlay);
+    } else if (info->overlay) {
+        cli_print(CLI_ERR, ", with a temporary overlay that ends with it");
+    }
+    cli_print(CLI_ERR, "; Ctrl-C ends it\n");
 }
 
 enum platter_result cli_serve(const struct cli_arguments *arguments, struct cli_reply *reply, struct platter_error *err)

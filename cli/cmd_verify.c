@@ -151,7 +151,8 @@ static void tell(const char *image, struct cli_reply *reply, const struct platte
         cli_print(CLI_OUT, "... and %llu more findings\n", (unsigned long long)omitted);
     if (owners_omitted > 0)
         cli_print(CLI_OUT, "... and %llu more damaged places\n", (unsigned long long)owners_omitted);
-    cli_print(CLI_OUT, "%s: %s checked%s: ", image, platter_size_text(report->bytes_checked, size),
+    cli_print_name(CLI_OUT, image);
+    cli_print(CLI_OUT, ": %s checked%s: ", platter_size_text(report->bytes_checked, size),
               report->checksums ? " against checksums" : " (there are no checksums of the data)");
     if (report->errors == 0 && report->warnings == 0)
         cli_print(CLI_OUT, "no errors\n");

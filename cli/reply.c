@@ -52,6 +52,14 @@ void cli_error_print(const struct platter_error *err, const char *hint)
     cli_print(CLI_ERR, "platter: %s%s%s\n", platter_printable(text), hint ? "; " : "", hint ? hint : "");
 }
 
+void cli_print_name(enum cli_stream stream, const char *name)
+{
+    char copy[8192]; /* twice what a path of Linux can have */
+
+    (void)snprintf(copy, sizeof(copy), "%s", name);
+    cli_print(stream, "%s", platter_printable(copy));
+}
+
 void cli_warn(const char *text)
 {
     char copy[1024];

@@ -3,6 +3,7 @@
 #ifndef PLATTER_CLI_REPLY_H
 #define PLATTER_CLI_REPLY_H
 
+#include "console.h"
 #include "../mount/json.h"
 
 #include <platter/engine.h>
@@ -24,6 +25,8 @@ bool cli_reply_print(struct cli_reply *reply);
 const char *cli_default_hint(enum platter_result result);
 /* "platter: file: at byte N: cause; hint" on standard error. */
 void cli_error_print(const struct platter_error *err, const char *hint);
+/* The name of a file, without what could steer a terminal. */
+void cli_print_name(enum cli_stream stream, const char *name);
 /* "platter: warning: ..." on standard error. `text` may hold what an image says. */
 void cli_warn(const char *text);
 

@@ -63,7 +63,8 @@ static void tell(const struct platter_image_info *info, uint64_t copied, uint64_
         platter_json_number(reply->root, "milliseconds", elapsed_ms);
         return;
     }
-    cli_print(CLI_OUT, "%s: %s%s%s, %s", info->path, info->format, info->variant[0] ? " " : "", info->variant,
+    cli_print_name(CLI_OUT, info->path);
+    cli_print(CLI_OUT, ": %s%s%s, %s", info->format, info->variant[0] ? " " : "", info->variant,
               platter_size_text(info->virtual_size, size));
     if (copied)
         cli_print(CLI_OUT, " in %llu.%llu s (%s/s)", (unsigned long long)(elapsed_ms / 1000),

@@ -123,7 +123,7 @@ static enum platter_result read_header(struct platter_block *block, uint64_t *si
         (void)platter_block_read(block, magic, sizeof(magic), 0, NULL);
     if (platter_be32(magic) != QCOW2_MAGIC)
         return platter_error_set(err, PLATTER_E_FORMAT, block->name, PLATTER_NO_OFFSET,
-                                 "is there already, and is not an overlay (a QCOW2 image with a backing file)");
+                                 "is not an overlay (a QCOW2 image with a backing file)");
     result = platter_qcow2_header_read(block, &header, err);
     if (result)
         return result;

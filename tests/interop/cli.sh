@@ -43,6 +43,9 @@ refuses "an unknown option" 2 "did you mean '--overwrite'.*; 'platter convert --
 refuses "a missing operand" 2 "platter convert IMAGE OUT" "$platter" convert disk.img
 refuses "one too many" 2 "one word too many" "$platter" info a b
 refuses "a command of the other system" 7 "on Windows" "$platter" mount disk.img --letter X
+for word in mount unmount list names persist service driver; do
+    refuses "$word is a command of the other system" 7 "on Windows" "$platter" $word
+done
 refuses "a wrong sector size" 2 "512, 1024, 2048 or 4096" "$platter" info disk.img --sector-size 600
 refuses "an unknown format" 2 "want one of .*vhd" "$platter" info disk.img --format vhdz
 check "usage errors in JSON" json 's == 2 and j["error"]["code"] == 2 and j["error"]["name"] == "usage"' "$platter" inof --json
@@ -109,6 +112,8 @@ check "the text has the same" sh -c "'$platter' info disk.vhd >text && grep -q '
 refuses "a file that is not there" 3 "^platter: nothing.img: " "$platter" info nothing.img
 refuses "an empty file" 6 "empty.img" "$platter" info empty.img
 refuses "a folder" 6 "is a folder" "$platter" info .
+ln -s circle circle
+refuses "a link to itself" 3 "circle: .*symbolic links$" "$platter" info circle
 refuses "a format insisted on and not found" 6 "bad.vhd" "$platter" info bad.vhd --format vhd
 check "errors in JSON name the file" json 's == 3 and j["error"]["name"] == "not_found" and j["error"]["file"] == "nothing.img" and j["error"]["os_error"] == 2' "$platter" info --json nothing.img
 refuses "output that does not arrive" 9 "standard output" sh -c "'$platter' info disk.img >/dev/full"
@@ -135,8 +140,27 @@ check "one partition" sh -c "cmp -n $length part.img disk.img 0 $offset && [ \$(
 refuses "a partition that is not there" 3 "there is no partition 9; it has: 1 \(ntfs\)" "$platter" convert disk.img none.img --partition 9
 refuses "more than one partition" 2 "one partition" "$platter" convert disk.img none.img --partition 1,2
 refuses "OUT in a folder that is not there" 3 "no/out.img" "$platter" convert disk.img no/out.img
-refuses "no room for the copy" 10 "none.img.*make room" sh -c "trap '' XFSZ; ulimit -f 1000; exec '$platter' convert disk.img none.img"
+refuses "no room for the copy" 10 "none.img.*no files as large" sh -c "ulimit -f 1000; exec '$platter' convert disk.img none.img"
 check "--overwrite over the image itself changes nothing" sh -c "cp disk.img self.img && { '$platter' convert self.img self.img --overwrite || :; } && cmp self.img disk.img"
+refuses "OUT at a server" 2 "nbd://localhost/x: is the address of a server" "$platter" convert disk.img nbd://localhost/x
+# What the source itself stands on, and what another program has open.
+qemu-img convert -O qcow2 disk.img base.qcow2
+qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 child.qcow2
+qemu-img convert -O vmdk -o subformat=twoGbMaxExtentFlat disk.img flat.vmdk
+sum=$(cat base.qcow2 flat-f001.vmdk | sha256sum)
+refuses "OUT is the backing file of the source" 5 "base.qcow2: is in use" "$platter" convert child.qcow2 base.qcow2 --overwrite
+refuses "OUT is an extent of the source" 5 "flat-f001.vmdk: is in use" "$platter" convert flat.vmdk flat-f001.vmdk --format raw --overwrite
+refuses "create over the backing file of the source" 5 "base.qcow2: is in use" "$platter" create base.qcow2 --backing child.qcow2 --overwrite
+check "they are left alone" [ "$sum" = "$(cat base.qcow2 flat-f001.vmdk | sha256sum)" ]
+rm -f base.qcow2 child.qcow2 flat*.vmdk
+steering=$(printf 'new\n\033[2J.raw')
+check "a name with a new line" "$platter" create "$steering" --size 1M
+check "cannot steer the terminal either" sh -c "'$platter' create '$steering' --size 1M --overwrite >text && grep -q '^new??\[2J.raw: raw, 1 MiB' text"
+rm -f "$steering"
+refuses "sectors that no new disk has" 2 "want 512 or 4096" "$platter" create none.vhdx --size 1M --sector-size 2048
+qemu-img convert -O vhdx disk.img cut.vhdx && truncate -s 20M cut.vhdx
+refuses "a VHDX that ends too early" 6 "cut.vhdx: at byte [0-9]*: .*the file ends at 20971520: it has been cut short" "$platter" convert cut.vhdx none.img
+rm -f cut.vhdx
 check "nothing half made lies about" sh -c "! ls -A | grep -E '^none|^\.[^c]|tmp'"
 
 # stopped SIGNAL: a copy that is stopped in the middle exits with 16 and leaves nothing. Tried again when it was too quick.
@@ -214,6 +238,31 @@ served() {
     [ "$served_first" = 0 ] && [ "$served_status" = 0 ] && [ ! -e s ]
 }
 check "serve tells where, and SIGTERM ends it in order" served disk.vhd
+replaced() {
+    "$platter" serve disk.vhd --socket r.sock >replaced.out 2>&1 &
+    replaced_pid=$!
+    for _ in $(seq 100); do [ -s replaced.out ] && break; sleep 0.05; done
+    "$platter" convert gpt.img disk.vhd --overwrite 2>replaced.err
+    replaced_status=$?
+    kill -TERM $replaced_pid
+    wait $replaced_pid
+    [ "$replaced_status" = 5 ] && grep -q '^platter: disk.vhd: is in use' replaced.err
+}
+check "nothing replaces an image that is served" replaced
+# The image must not become standard output.
+closed_streams() {
+    cp --sparse=always disk.img closed.img
+    for closed in '>&-' '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+        sh -c "exec '$platter' serve closed.img --socket c.sock $closed" >closed.out 2>closed.err &
+        closed_pid=$!
+        for _ in $(seq 100); do [ -S c.sock ] && break; sleep 0.05; done
+        kill -TERM $closed_pid
+        wait $closed_pid
+        cmp closed.img disk.img || { echo "with $closed"; return 1; }
+    done
+}
+check "an image is not taken for standard output that is closed" closed_streams
+refuses "output that nobody takes" 9 "standard output" sh -c "'$platter' info disk.img >&-"
 chmod a-w gpt.img
 if [ "$(id -u)" = 0 ]; then skip "an image that cannot be written" "root may write anything"; else
     served_read_only() { served gpt.img && grep -q 'gpt.img is served read-only: ' served.err; }
