@@ -26,12 +26,12 @@ static VOID DriverDestroy(PVOID body)
 
 static PDRIVER_OBJECT NewDriver(const char *name)
 {
-    PDRIVER_OBJECT driver = calloc(1, sizeof(*driver));
+    PDRIVER_OBJECT driver = SimGuarded(sizeof(*driver));
     char path[128];
 
     driver->Type = IO_TYPE_DRIVER;
     driver->Size = sizeof(*driver);
-    driver->DriverExtension = calloc(1, sizeof(*driver->DriverExtension));
+    driver->DriverExtension = SimGuarded(sizeof(*driver->DriverExtension));
     driver->DriverExtension->DriverObject = driver;
     SimWiden(name, &driver->DriverExtension->ServiceKeyName);
     for (ULONG i = 0; i <= IRP_MJ_MAXIMUM_FUNCTION; i++)
@@ -174,7 +174,7 @@ VOID NTAPI IoReleaseVpbSpinLock(KIRQL Irql)
 VOID SimVolumeFileSystem(PDEVICE_OBJECT Device, USHORT Flags)
 {
     if (!Device->Vpb)
-        Device->Vpb = calloc(1, sizeof(*Device->Vpb));
+        Device->Vpb = SimGuarded(sizeof(*Device->Vpb));
     Device->Vpb->Flags = Flags;
 }
 

@@ -72,7 +72,7 @@ VOID SimWiden(const char *Text, UNICODE_STRING *String)
 {
     size_t units = strlen(Text);
 
-    String->Buffer = malloc((units + 1) * sizeof(WCHAR));
+    String->Buffer = SimGuarded((units + 1) * sizeof(WCHAR));
     for (size_t i = 0; i <= units; i++)
         String->Buffer[i] = (WCHAR)(UCHAR)Text[i];
     String->Length = (USHORT)(units * sizeof(WCHAR));

@@ -178,7 +178,7 @@ PSIM_HOST SimThreadRun(PSIM_THREAD me)
 PSIM_THREAD SimThreadStart(PSIM_PROCESS Process, const char *Name, BOOLEAN Service, void (*Entry)(void *),
                            void *Context)
 {
-    PSIM_THREAD t = calloc(1, sizeof(*t));
+    PSIM_THREAD t = SimGuarded(sizeof(*t));
 
     if (Sim.ThreadCount == SIM_SIZE(Sim.Threads))
         SimBug("too many threads");

@@ -180,7 +180,7 @@ static PSECURITY_DESCRIPTOR Join(const PARTS *p, ULONG *bytes)
     ULONG at = sizeof(SECURITY_DESCRIPTOR_RELATIVE);
     ULONG owner = p->Owner ? SidBytes(p->Owner) : 0, group = p->Group ? SidBytes(p->Group) : 0;
     ULONG sacl = p->Sacl ? p->Sacl->AclSize : 0, dacl = p->Dacl ? p->Dacl->AclSize : 0;
-    UCHAR *out = calloc(1, at + owner + group + sacl + dacl);
+    UCHAR *out = SimGuarded(at + owner + group + sacl + dacl);
     SECURITY_DESCRIPTOR_RELATIVE *r = (SECURITY_DESCRIPTOR_RELATIVE *)out;
 
     r->Revision = SECURITY_DESCRIPTOR_REVISION;
