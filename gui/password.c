@@ -2,6 +2,7 @@
 #include "password.h"
 
 #include "password_ids.h"
+#include "show.h"
 
 #include <windows.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ struct question {
 static void show(HWND dialog, const struct question *question)
 {
     const wchar_t *slash = wcsrchr(question->image, L'\\');
-    wchar_t note[128];
+    wchar_t note[128], room[PASSWORD_UNITS + 1];
 
     if (!question->again)
         (void)_snwprintf(note, 128, L"This image is encrypted.");
@@ -30,6 +31,11 @@ static void show(HWND dialog, const struct question *question)
     (void)SetDlgItemTextW(dialog, PASSWORD_IMAGE, slash ? slash + 1 : question->image);
     (void)SetDlgItemTextW(dialog, PASSWORD_NOTE, note);
     (void)SendDlgItemMessageW(dialog, PASSWORD_EDIT, EM_LIMITTEXT, PASSWORD_UNITS, 0);
+    /* As large as it will ever be: a control that grows leaves copies of what was typed behind. */
+    (void)wmemset(room, L'*', PASSWORD_UNITS);
+    room[PASSWORD_UNITS] = L'\0';
+    (void)SetDlgItemTextW(dialog, PASSWORD_EDIT, room);
+    (void)SetDlgItemTextW(dialog, PASSWORD_EDIT, L"");
     (void)SendDlgItemMessageW(dialog, PASSWORD_ICON, STM_SETICON,
                               (WPARAM)LoadIconW(GetModuleHandleW(NULL), MAKEINTRESOURCEW(OWN_ICON)), 0);
     (void)SetFocus(GetDlgItem(dialog, PASSWORD_EDIT));
@@ -74,9 +80,12 @@ static INT_PTR CALLBACK answer(HWND dialog, UINT message, WPARAM first, LPARAM s
 bool platter_ask_password(const wchar_t *image, unsigned left, bool again, char password[PASSWORD_SIZE])
 {
     struct question question = {image, left, again, password};
+    INT_PTR answered;
 
     password[0] = '\0';
-    return DialogBoxParamW(GetModuleHandleW(NULL), MAKEINTRESOURCEW(PASSWORD_DIALOG), NULL, answer,
-                           (LPARAM)&question) == IDOK &&
-           password[0];
+    answered =
+        DialogBoxParamW(GetModuleHandleW(NULL), MAKEINTRESOURCEW(PASSWORD_DIALOG), NULL, answer, (LPARAM)&question);
+    if (answered != IDOK && answered != IDCANCEL)
+        platter_show_error(L"Platter", "Windows could not make the window that asks for the image's password.");
+    return answered == IDOK && password[0];
 }

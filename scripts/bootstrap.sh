@@ -12,20 +12,22 @@ wine="wine64 wine"
 release="zip unzip osslsigncode openssl gcab nsis mandoc"
 readers="python3-asn1crypto python3-pefile python3-jsonschema python3-yaml cabextract libxml2-utils
     softhsm2 libengine-pkcs11-openssl"
+# A screen that nobody sees, and hands.
+screen="xvfb xdotool x11-xkb-utils"
 
 packages=
 for purpose in "$@"; do
     case $purpose in
     build) packages="$packages $build" ;;
     demo) packages="$packages $build $images $wine" ;;
-    test) packages="$packages $build $images $wine $release $readers clang llvm libcmocka-dev libnbd-bin nbdkit qemu-system-common zstd openssl git mandoc" ;;
+    test) packages="$packages $build $images $wine $release $readers $screen clang llvm libcmocka-dev libnbd-bin nbdkit qemu-system-common zstd openssl git mandoc" ;;
     lint) packages="$packages $build clang clang-tidy clang-format cppcheck shellcheck git" ;;
     format) packages="$packages clang-format" ;;
     bench) packages="$packages $build $images libnbd-bin nbdkit zstd fio" ;;
     fuzz) packages="$packages $build clang libclang-rt-14-dev" ;;
     dist) packages="$packages $build $release" ;;
     guest) packages="$packages $build $images qemu-system-x86 genisoimage" ;;
-    pictures) packages="$packages $build $wine nsis mandoc xvfb xdotool imagemagick" ;;
+    pictures) packages="$packages $build $wine nsis mandoc $screen imagemagick zstd openssl ntfs-3g" ;;
     *) echo "bootstrap: unknown purpose '$purpose'" >&2; exit 2 ;;
     esac
 done

@@ -320,6 +320,16 @@ def case_seeds(folder):
             out.write(lead + run(["zstd", "-dc"], content[first + 32:first + 32 + length]))
 
 
+def case_drive(folder):
+    """Encrypted, with a file system in its partition: that of fs.img, which lies in the folder."""
+    with open(os.path.join(folder, "fs.img"), "rb") as file:
+        content = file.read()
+    disk = Disk((2 << 20) + len(content), 0x77, "mbr", [Partition(1, 1 << 20, len(content), range(-(-len(content) // BLOCK)))])
+    disk.bytes[1 << 20:(1 << 20) + len(content)] = content
+    Set(folder, password="pässword", iterations=1000).backup([disk], "drive.mrimgx", 0)
+    save(folder, "drive.mrimgx", disk, "drive.raw")
+
+
 CASES = {name[5:]: function for name, function in list(globals().items()) if name.startswith("case_")}
 
 if __name__ == "__main__":
