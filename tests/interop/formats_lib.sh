@@ -2,6 +2,7 @@
 # For the suites of the image formats: `. tests/interop/formats_lib.sh` after tests/lib.sh.
 tool=$root/build/host/image_tool
 cutter=$root/build/host/libplatter_cut.so
+power=$root/build/host/power_cut
 sound="qemu-img check -q" # a suite whose format that does not know says what else tells a sound IMAGE
 
 # make_base FILE MIB: a raw disk of random islands in holes.
@@ -44,7 +45,7 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 sys.exit(f"{used} KiB" if used > 65536 else 0)' "$root/build/host/platter" info "$2"
 }
 
-# The long suites read more (PLATTER_READS=100000) and cut at every change of the file (PLATTER_CUTS=every).
+# The long suites read more (PLATTER_READS=100000) and let the power fail at every change of the files (PLATTER_CUTS=every).
 
 # reads_like NAME IMAGE RAW [COUNT]: converted whole, and at random, IMAGE holds what RAW holds.
 reads_like() {
@@ -73,7 +74,6 @@ survives_cuts() {
     check "$1: uncut, everything is there" "$tool" tagged-check "$image" "$3" "$work/log"
     cuts_bad=
     cuts_step=$((${cuts_all:-0} / $4 + 1))
-    [ "${PLATTER_CUTS:-}" != every ] || cuts_step=1
     for cut in $(seq 1 "$cuts_step" "${cuts_all:-0}"); do
         eval "$2"
         : >"$work/log"
@@ -86,4 +86,26 @@ survives_cuts() {
     [ "${cuts_all:-0}" -ge "$4" ] || cuts_bad="$cuts_bad only-${cuts_all:-0}-changes"
     [ -z "$cuts_bad" ] || sed 's/^/# /' "$work/out"
     check "$1: cut at one in $cuts_step of $cuts_all changes of the file${cuts_bad:+, bad:$cuts_bad}" test -z "$cuts_bad"
+}
+
+# survives_power_cuts NAME MAKE RAW [KEY=VALUE...]: MAKE makes $image, which holds what RAW does. The power fails while it is
+# written to, at every change of its files or one in a few of them, and leaves of what was not flushed any part: see
+# tests/tools/power_cut.c, which takes the rest. $sound_cut, if there is one, has to find the image, $1, sound each time.
+survives_power_cuts() {
+    eval "$2"
+    cuts_name=$1 cuts_raw=$3
+    shift 3
+    if [ "${PLATTER_CUTS:-}" = every ]; then
+        set -- 60 subsets=4 "$@"
+    else
+        set -- 24 step=5 subsets=1 every=6 "$@"
+    fi
+    [ -z "${sound_cut:-}" ] || set -- "$@" "check=exec >$work/checked 2>&1; $sound_cut"
+    : >"$work/checked"
+    if cuts_told=$("$power" "$image" "$cuts_raw" 4 "$@" 2>"$work/out"); then
+        ok "$cuts_name: the power fails anywhere: $cuts_told"
+    else
+        cat "$work/out" "$work/checked" | tail -60 | sed 's/^/# /'
+        not_ok "$cuts_name: the power fails anywhere: $cuts_told"
+    fi
 }

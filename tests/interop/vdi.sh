@@ -80,6 +80,20 @@ survives_cuts "differencing, small blocks" \
     'image=cuts/cut.vdi; make_vdi cuts/cut.vdi base.raw block=65536 parent=cuts/base.vdi base=base.raw' base.raw 20 0
 # Too far from its map for one write: room may be lost, and is found again by the next who writes.
 survives_cuts "header and map apart" 'image=cut.vdi; make_vdi cut.vdi base.raw map=8388608 block=65536' base.raw 20 0
+
+sound_cut='qemu-img check -q "$1"'
+head -c 4M base.raw >small.raw
+head -c 4M child.raw >changed.raw
+truncate -s 4M none.raw
+survives_power_cuts "dynamic" 'image=cut.vdi; qemu-img create -q -f vdi cut.vdi 4M' none.raw
+survives_power_cuts "as VirtualBox lays it out" 'image=cut.vdi; make_vdi cut.vdi small.raw' small.raw
+sound_cut=
+make_vdi cuts/base.vdi small.raw
+survives_power_cuts "differencing, small blocks" \
+    'image=cuts/cut.vdi; make_vdi cuts/cut.vdi changed.raw block=65536 parent=cuts/base.vdi base=small.raw' changed.raw
+survives_power_cuts "header and map apart" 'image=cut.vdi; make_vdi cut.vdi small.raw map=8388608 block=65536' small.raw
+survives_power_cuts "a map of many sectors" 'image=cut.vdi; make_vdi cut.vdi small.raw block=512 map=512' small.raw largest=65536
+
 head -c 6291456 base.raw >half.raw
 truncate -s 12M half.raw
 make_vdi lost.vdi half.raw count=9

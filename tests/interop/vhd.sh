@@ -117,6 +117,23 @@ sound=own_sound_cut
 survives_cuts "differencing" 'image=cut.vhd; cp child.vhd cut.vhd' child.raw 15
 survives_cuts "small blocks, odd bitmaps" 'image=cut.vhd; make_vhd cut.vhd base.raw block=4096' base.raw 12
 
+sound_cut='qemu-img info -f vpc "$1" >/dev/null'
+make_base small.raw 3
+head -c 500224 small.raw >tiny.raw
+truncate -s 3M none.raw
+survives_power_cuts "dynamic" 'image=cut.vhd; qemu-img create -q -f vpc -o force_size=on cut.vhd 6M' none.raw
+sound_cut=
+survives_power_cuts "sectors not there" 'image=cut.vhd; make_vhd cut.vhd small.raw block=65536' small.raw
+for footer in damaged old copy-damaged; do
+    survives_power_cuts "footer $footer" 'image=cut.vhd; make_vhd cut.vhd small.raw block=524288 footer=$footer' small.raw
+done
+make_vhd below.vhd small.raw
+truncate -s 3M changed.raw
+dd if=small.raw of=changed.raw bs=64K count=20 conv=notrunc status=none
+survives_power_cuts "differencing" \
+    'image=cut.vhd; make_vhd cut.vhd changed.raw block=262144 parent=below.vhd base=small.raw' changed.raw
+survives_power_cuts "small blocks, odd bitmaps" 'image=cut.vhd; make_vhd cut.vhd tiny.raw block=4096' tiny.raw largest=32768
+
 # ---- a disk that is full: what has been flushed stays, and the image sound
 full_disk() {
     eval "$2"

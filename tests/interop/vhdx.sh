@@ -137,6 +137,19 @@ survives_cuts "with a log to replay" 'image=cut.vhdx; make_vhdx cut.vhdx base.ra
 cut_raw=child.raw cut_own=yes
 survives_cuts "differencing" 'image=cut.vhdx; cp child.vhdx cut.vhdx' child.raw 18
 
+# QEMU replays into a copy.
+sound_cut='cp "$1" replayed.vhdx && qemu-img check -q -r all replayed.vhdx'
+truncate -s 6M none.raw
+head -c 6M base.raw >small.raw
+head -c 6M child.raw >changed.raw
+survives_power_cuts "dynamic" 'image=cut.vhdx; qemu-img create -q -f vhdx -o block_size=1M cut.vhdx 6M' none.raw
+survives_power_cuts "with a log to replay" 'image=cut.vhdx; make_vhdx cut.vhdx small.raw block=1048576 log=dirty' small.raw
+survives_power_cuts "one header damaged" 'image=cut.vhdx; make_vhdx cut.vhdx small.raw block=1048576 header=damaged' small.raw
+sound_cut=
+make_vhdx below.vhdx small.raw block=1048576
+survives_power_cuts "differencing" \
+    'image=cut.vhdx; make_vhdx cut.vhdx changed.raw block=1048576 parent=below.vhdx base=small.raw' changed.raw
+
 # ---- a disk that is full: what has been flushed stays, and the image sound
 full_disk() {
     eval "$2"

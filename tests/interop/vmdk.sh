@@ -121,7 +121,7 @@ survives_power_cuts "new tables" 'image=cut.vmdk; make_vmdk cut.vmdk none.raw ta
 qemu-img convert -O vmdk small.raw below.vmdk
 survives_power_cuts "delta" 'cut_image -b below.vmdk -F vmdk cut.vmdk' small.raw
 survives_power_cuts "one table for both directories" 'image=cut.vmdk; make_vmdk cut.vmdk small.raw spare=same' small.raw
-eval 'cut_image cut.vmdk 12M'
+cut_image cut.vmdk 12M
 PLATTER_CUT_AT=9 LD_PRELOAD=$cutter "$tool" tagged-write cut.vmdk log 4 60
 check "one that was cut says so" sh -c "'$platter' info cut.vmdk | grep -q '^unclean shutdown'"
 cp base.raw shadow.raw

@@ -21,8 +21,8 @@
 #include <platter/engine.h>
 
 #include "../../engine/os/thread.h"
+#include "workload.h"
 
-#define SECTOR 512u
 #define LARGEST (512u * 1024u)
 #define BUFFER (LARGEST + 2 * SECTOR) /* a place is rounded out to whole sectors */
 #define THREADS 4u
@@ -36,47 +36,6 @@ static int fail(const struct platter_error *error)
 
     fprintf(stderr, "%s: %s\n", program, platter_error_text(error, text, sizeof(text)));
     return 1;
-}
-
-/* xorshift64*: small, and good enough to pick places. */
-static uint64_t next(uint64_t *state)
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return *state * 0x2545f4914f6cdd1dull;
-}
-
-static uint64_t seeded(const char *seed)
-{
-    return strtoull(seed, NULL, 10) * 0x9e3779b97f4a7c15ull + 1;
-}
-
-struct place {
-    uint64_t offset;
-    size_t length;
-};
-
-/* A range inside [from, to), whole sectors if asked; short ones are more likely, and some places come again and again. */
-static struct place pick(uint64_t *state, uint64_t from, uint64_t to, bool sectors)
-{
-    uint64_t largest = to - from < LARGEST ? to - from : LARGEST;
-    uint64_t length = next(state) % (next(state) % 4 ? largest / 16 + 1 : largest) + 1;
-    struct place place;
-
-    place.offset = from + next(state) % (to - from - length + 1);
-    if (next(state) % 3 == 0)
-        place.offset = from + (place.offset - from) % ((to - from) / 16 + 1);
-    if (place.offset + length > to)
-        place.offset = to - length;
-    place.length = (size_t)length;
-    if (sectors) {
-        uint64_t end = (place.offset + length + SECTOR - 1) / SECTOR * SECTOR;
-
-        place.offset = place.offset / SECTOR * SECTOR;
-        place.length = (size_t)((end < to ? end : to) - place.offset);
-    }
-    return place;
 }
 
 static struct platter_image *open_image(const char *path, bool writable)
@@ -94,7 +53,7 @@ static int read_command(char **arguments)
 {
     struct platter_image *image = open_image(arguments[0], false);
     int raw = open(arguments[1], O_RDONLY);
-    uint64_t state = seeded(arguments[2]), count = strtoull(arguments[3], NULL, 10), size;
+    uint64_t state = workload_seeded(arguments[2]), count = strtoull(arguments[3], NULL, 10), size;
     uint8_t *ours = malloc(BUFFER), *theirs = malloc(BUFFER);
     struct platter_error error;
 
@@ -102,7 +61,7 @@ static int read_command(char **arguments)
         return 1;
     size = platter_block_size(platter_image_block(image));
     for (uint64_t i = 0; i < count; i++) {
-        struct place place = pick(&state, 0, size, i % 2 == 0);
+        struct place place = workload_pick(&state, 0, size, LARGEST, i % 2 == 0);
 
         if (platter_block_read(platter_image_block(image), ours, place.length, place.offset, &error))
             return fail(&error);
@@ -135,8 +94,8 @@ static void write_thread(void *context)
 
     writer->failed = !data;
     for (uint64_t i = 0; i < writer->count && !writer->failed; i++) {
-        struct place place = pick(&writer->state, writer->from, writer->to, i % 4 != 0);
-        uint64_t what = next(&writer->state) % 16;
+        struct place place = workload_pick(&writer->state, writer->from, writer->to, LARGEST, i % 4 != 0);
+        uint64_t what = workload_next(&writer->state) % 16;
         enum platter_result result;
 
         if (what == 0) {
@@ -148,7 +107,7 @@ static void write_thread(void *context)
                 result = platter_block_read(writer->block, data, place.length, place.offset, &error);
         } else {
             for (size_t b = 0; b + 8 <= place.length; b += 8) {
-                uint64_t word = next(&writer->state);
+                uint64_t word = workload_next(&writer->state);
 
                 memcpy(data + b, &word, 8);
             }
@@ -178,7 +137,7 @@ static int write_command(char **arguments)
     for (unsigned i = 0; i < THREADS; i++) {
         writers[i] = (struct writer){.block = platter_image_block(image),
                                      .raw = raw,
-                                     .state = seeded(arguments[2]) + i * 7919,
+                                     .state = workload_seeded(arguments[2]) + i * 7919,
                                      .from = i * share,
                                      .to = (i + 1) * share,
                                      .count = strtoull(arguments[3], NULL, 10) / THREADS};
@@ -196,19 +155,11 @@ static int write_command(char **arguments)
     return status;
 }
 
-static void tag(uint8_t *sector, uint64_t number, uint64_t generation)
-{
-    for (size_t i = 0; i < SECTOR; i += 16) {
-        memcpy(sector + i, &number, 8);
-        memcpy(sector + i + 8, &generation, 8);
-    }
-}
-
 static int tagged_write_command(char **arguments)
 {
     struct platter_image *image = open_image(arguments[0], true);
     FILE *log = fopen(arguments[1], "w");
-    uint64_t state = seeded(arguments[2]), count = strtoull(arguments[3], NULL, 10), size;
+    uint64_t state = workload_seeded(arguments[2]), count = strtoull(arguments[3], NULL, 10), size;
     uint8_t *data = malloc(BUFFER);
     struct platter_error error;
 
@@ -217,7 +168,7 @@ static int tagged_write_command(char **arguments)
     size = platter_block_size(platter_image_block(image));
     setvbuf(log, NULL, _IOLBF, 0);
     for (uint64_t generation = 1; generation <= count; generation++) {
-        struct place place = pick(&state, 0, size, true);
+        struct place place = workload_pick(&state, 0, size, LARGEST, true);
 
         if (generation % 8 == 0) {
             if (platter_block_flush(platter_image_block(image), &error))
@@ -226,7 +177,7 @@ static int tagged_write_command(char **arguments)
             continue;
         }
         for (size_t i = 0; i < place.length / SECTOR; i++)
-            tag(data + i * SECTOR, place.offset / SECTOR + i, generation);
+            workload_tag(data + i * SECTOR, place.offset / SECTOR + i, generation);
         fprintf(log, "w %llu %llu %zu\n", (unsigned long long)generation, (unsigned long long)place.offset,
                 place.length);
         if (platter_block_write(platter_image_block(image), data, place.length / SECTOR * SECTOR, place.offset, &error))
@@ -238,56 +189,46 @@ static int tagged_write_command(char **arguments)
     return 0;
 }
 
-/* For each sector: the last write that a flush covered, and every later one, may be what is there. */
+/* Reads what was done from its log. */
+static void read_log(FILE *log, struct expected *expected)
+{
+    unsigned long long generation, offset;
+    struct place place;
+    char line[128];
+
+    while (fgets(line, sizeof(line), log)) {
+        if (line[0] == 'f')
+            expected_flush(expected);
+        else if (sscanf(line, "w %llu %llu %zu", &generation, &offset, &place.length) == 3) {
+            place.offset = offset;
+            expected_write(expected, &place, generation);
+        }
+    }
+}
+
 static int tagged_check_command(char **arguments)
 {
     struct platter_image *image = open_image(arguments[0], false);
     int raw = open(arguments[1], O_RDONLY);
     FILE *log = fopen(arguments[2], "r");
-    uint64_t sectors, *flushed, *latest, generation, offset, bad = 0;
+    struct expected expected;
     uint8_t ours[SECTOR], theirs[SECTOR];
     struct platter_error error;
-    char line[128];
-    size_t length;
+    uint64_t bad = 0;
 
     if (!image || raw < 0 || !log)
         return 1;
-    sectors = platter_block_size(platter_image_block(image)) / SECTOR;
-    flushed = calloc(sectors, 8);
-    latest = calloc(sectors, 8);
-    if (!flushed || !latest)
+    if (!expected_init(&expected, platter_block_size(platter_image_block(image)) / SECTOR))
         return 1;
-    while (fgets(line, sizeof(line), log)) {
-        if (line[0] == 'f') {
-            memcpy(flushed, latest, sectors * 8);
-        } else if (sscanf(line, "w %llu %llu %zu", (unsigned long long *)&generation, (unsigned long long *)&offset,
-                          &length) == 3) {
-            for (uint64_t i = offset / SECTOR; i < (offset + length) / SECTOR; i++)
-                latest[i] = generation;
-        }
-    }
-    for (uint64_t i = 0; i < sectors; i++) {
-        uint64_t number, written;
-
+    read_log(log, &expected);
+    for (uint64_t i = 0; i < expected.sectors && bad < 5; i++) {
         if (platter_block_read(platter_image_block(image), ours, SECTOR, i * SECTOR, &error))
             return fail(&error);
         if (pread(raw, theirs, SECTOR, (off_t)(i * SECTOR)) != SECTOR)
             memset(theirs, 0, SECTOR);
-        if (flushed[i] == 0 && memcmp(ours, theirs, SECTOR) == 0)
-            continue;
-        memcpy(&number, ours, 8);
-        memcpy(&written, ours + 8, 8);
-        tag(theirs, i, written);
-        if (number != i || written < flushed[i] || written > latest[i] || written == 0 ||
-            memcmp(ours, theirs, SECTOR) != 0) {
-            if (bad++ < 5)
-                fprintf(stderr, "%s: sector %llu holds sector %llu of write %llu; flushed was %llu, latest %llu\n",
-                        program, (unsigned long long)i, (unsigned long long)number, (unsigned long long)written,
-                        (unsigned long long)flushed[i], (unsigned long long)latest[i]);
-        }
+        bad += !expected_holds(&expected, i, ours, theirs);
     }
-    free(flushed);
-    free(latest);
+    expected_free(&expected);
     fclose(log);
     close(raw);
     platter_image_close(image);
