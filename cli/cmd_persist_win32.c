@@ -31,6 +31,8 @@ static const char *drives_of(const json_t *mount, char *buffer, size_t size)
         if (letter[0] && used + strlen(letter) + 2 < size)
             used += (size_t)snprintf(buffer + used, size - used, "%s%s", used ? " " : "", letter);
     }
+    if (!used && json_array_size(json_object_get(mount, "volumes")) > 0 && platter_json_text_of(mount, "folder")[0])
+        return platter_json_text_of(mount, "folder");
     return used ? buffer : "-";
 }
 

@@ -270,10 +270,13 @@ enum platter_result cli_service_status(const struct cli_arguments *arguments, st
         if (answer)
             (void)json_object_update(reply->root, answer);
     } else if (result == PLATTER_OK) {
-        cli_print(CLI_OUT, "the Platter service %s runs as process %lld and keeps %lld mounts\n",
+        cli_print(CLI_OUT,
+                  "the Platter service %s runs as process %lld and keeps %lld mounts\n"
+                  "workers of images on this machine: %s\n",
                   platter_json_text_of(answer, "version"),
                   (long long)json_integer_value(json_object_get(answer, "process_id")),
-                  (long long)json_integer_value(json_object_get(answer, "mounts")));
+                  (long long)json_integer_value(json_object_get(answer, "mounts")),
+                  platter_json_text_of(answer, "confinement"));
     }
     json_decref(answer);
     json_decref(request);

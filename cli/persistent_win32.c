@@ -20,9 +20,7 @@ static enum platter_result check(const struct cli_arguments *arguments, struct p
     static const struct {
         const char *option, *why;
     } not_with[] = {
-        {"folder", "the service gives letters only"},
         {"foreground", "the service serves the drive, no window does"},
-        {"remember", "a persistent mount keeps its letter anyway"},
         {"password-file", "passwords are not stored, so an encrypted image cannot come back"},
     };
     const char *overlay = cli_option_value(arguments, "overlay");
@@ -67,6 +65,7 @@ enum platter_result cli_persistent_mount(const struct cli_arguments *arguments, 
     if (result)
         goto done;
     options.image = mount->image_path;
+    options.folder = mount->folder[0] ? mount->folder : NULL;
     options.overlay = overlay;
     result = make_overlay(&options, err);
     if (result)

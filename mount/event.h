@@ -20,6 +20,7 @@ enum platter_event {
     PLATTER_EVENT_MOUNT_LOST = 0xC0000007,      /* account, why: a persistent mount is not back */
     PLATTER_EVENT_REQUEST_REFUSED = 0x80000008, /* account, why: by the service */
     PLATTER_EVENT_DAMAGED_DATA = 0xC0000009,    /* account: found while the image was served */
+    PLATTER_EVENT_WORKER_LESS = 0x8000000A,     /* how the service's workers are confined, and why not more */
 };
 #define PLATTER_EVENT_STRINGS 4u
 

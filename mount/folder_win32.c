@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which folders Platter made mount points of is noted for the user, HKCU\Software\Platter\Folders (path: volume name), so
- * that what a killed process leaves is known for ours and nobody else's mount point is touched.
+ * that what a killed process leaves is known for ours and nobody else's mount point is touched. The service notes them for
+ * the machine, under HKLM: in its process HKCU is that of whoever it acted for first.
  */
 #include "folder_win32.h"
 
@@ -116,32 +117,59 @@ static bool is_there(const wchar_t name[PLATTER_VOLUME_NAME_CHARS])
 
 /* ---- Notes ----------------------------------------------------------------------------------------------------------- */
 
+static bool of_machine;
+
+void platter_folder_notes_of_machine(void)
+{
+    of_machine = true;
+}
+
+static void forget(HKEY root, const wchar_t *path)
+{
+    HKEY key;
+
+    if (RegOpenKeyExW(root, KEY, 0, KEY_SET_VALUE | KEY_WOW64_64KEY, &key) != ERROR_SUCCESS)
+        return;
+    RegDeleteValueW(key, path);
+    RegCloseKey(key);
+}
+
 static void note(const wchar_t *path, const wchar_t *name)
 {
     HKEY key;
 
-    if (RegCreateKeyExW(HKEY_CURRENT_USER, KEY, 0, NULL, 0, KEY_SET_VALUE, NULL, &key, NULL) != ERROR_SUCCESS)
+    if (!name) {
+        forget(HKEY_LOCAL_MACHINE, path);
+        if (!of_machine)
+            forget(HKEY_CURRENT_USER, path);
         return;
-    if (name)
-        RegSetValueExW(key, path, 0, REG_SZ, (const BYTE *)name, (DWORD)((wcslen(name) + 1) * sizeof(*name)));
-    else
-        RegDeleteValueW(key, path);
+    }
+    if (RegCreateKeyExW(of_machine ? HKEY_LOCAL_MACHINE : HKEY_CURRENT_USER, KEY, 0, NULL, 0,
+                        KEY_SET_VALUE | KEY_WOW64_64KEY, NULL, &key, NULL) != ERROR_SUCCESS)
+        return;
+    RegSetValueExW(key, path, 0, REG_SZ, (const BYTE *)name, (DWORD)((wcslen(name) + 1) * sizeof(*name)));
     RegCloseKey(key);
 }
 
-static bool is_noted(const wchar_t *path, const wchar_t name[PLATTER_VOLUME_NAME_CHARS])
+static bool is_noted_in(HKEY root, const wchar_t *path, const wchar_t name[PLATTER_VOLUME_NAME_CHARS])
 {
     wchar_t noted[PLATTER_VOLUME_NAME_CHARS] = {0};
     DWORD size = sizeof(noted) - sizeof(noted[0]), type;
     HKEY key;
     bool same;
 
-    if (RegOpenKeyExW(HKEY_CURRENT_USER, KEY, 0, KEY_QUERY_VALUE, &key) != ERROR_SUCCESS)
+    if (RegOpenKeyExW(root, KEY, 0, KEY_QUERY_VALUE | KEY_WOW64_64KEY, &key) != ERROR_SUCCESS)
         return false;
     same = RegQueryValueExW(key, path, NULL, &type, (BYTE *)noted, &size) == ERROR_SUCCESS && type == REG_SZ &&
            _wcsicmp(noted, name) == 0;
     RegCloseKey(key);
     return same;
+}
+
+/* By this user, or by the service for anybody. */
+static bool is_noted(const wchar_t *path, const wchar_t name[PLATTER_VOLUME_NAME_CHARS])
+{
+    return is_noted_in(HKEY_LOCAL_MACHINE, path, name) || (!of_machine && is_noted_in(HKEY_CURRENT_USER, path, name));
 }
 
 /* ---- Making and taking back --------------------------------------------------------------------------------------------- */

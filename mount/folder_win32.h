@@ -31,6 +31,8 @@ void platter_folders_json(json_t *object, const struct platter_volume_info *info
 /* The position in volumes[] of the one that `folder` leads to. */
 enum platter_result platter_folder_find(const char *folder, const struct platter_volume_info *volumes, size_t count,
                                         size_t *found, struct platter_error *err);
+/* From now on this process notes what it makes for the machine, not for its user: it acts for many. */
+void platter_folder_notes_of_machine(void);
 /* True when the folder led to a volume of Platter that is gone, and is a folder again now. */
 bool platter_folder_sweep(const char *folder);
 

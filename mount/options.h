@@ -13,6 +13,7 @@ struct platter_mount_options {
     const char *letters;              /* "X[,Y...]"; NULL: as the system chooses */
     const char *folder;               /* NULL: none */
     const char *overlay;              /* a file; "": a temporary one; NULL: none */
+    const char *remember_path;        /* the image's whole path for `remember`; NULL: it is found out here */
     bool no_letter, read_only, remember;
     bool shared; /* everybody may write where the file system has no access lists; else such a drive is its owner's */
     bool hosted; /* by a worker of the service: said of the volume, and no temporary overlays */

@@ -14,25 +14,67 @@
 static const struct {
     const wchar_t *path;
     const char *name;
-} keys[] = {
+} keys[PLATTER_POLICY_KEYS] = {
     {L"SOFTWARE\\Policies\\Platter", "HKLM\\SOFTWARE\\Policies\\Platter"},
     {L"SYSTEM\\CurrentControlSet\\Services\\platter\\Parameters",
      "HKLM\\SYSTEM\\CurrentControlSet\\Services\\platter\\Parameters"},
 };
 
-/* Reads `value` into buffer, which is zeros. The key that has it, or NULL; *error: why it could not be read, else 0. */
+static bool given; /* keys that another process opened */
+static HKEY given_keys[PLATTER_POLICY_KEYS];
+
+static LSTATUS open_key(size_t i, HKEY *key)
+{
+    if (given) {
+        *key = given_keys[i];
+        return *key ? ERROR_SUCCESS : ERROR_FILE_NOT_FOUND;
+    }
+    /* The same key for a 32-bit program on a 64-bit Windows as the driver reads. */
+    return RegOpenKeyExW(HKEY_LOCAL_MACHINE, keys[i].path, 0, KEY_QUERY_VALUE | KEY_WOW64_64KEY, key);
+}
+
+static void close_key(HKEY key)
+{
+    if (!given)
+        RegCloseKey(key);
+}
+
+bool platter_policy_keys_open(void *opened[PLATTER_POLICY_KEYS])
+{
+    bool all = true;
+
+    for (size_t i = 0; i < PLATTER_POLICY_KEYS; i++) {
+        HKEY key = NULL;
+        LSTATUS error = open_key(i, &key);
+
+        opened[i] = error == ERROR_SUCCESS ? key : NULL;
+        all = all && (error == ERROR_SUCCESS || error == ERROR_FILE_NOT_FOUND);
+    }
+    return all;
+}
+
+void platter_policy_keys_use(void *const opened[PLATTER_POLICY_KEYS])
+{
+    for (size_t i = 0; i < PLATTER_POLICY_KEYS; i++)
+        given_keys[i] = opened[i];
+    given = true;
+}
+
+/*
+ * Reads `value` into buffer, which is zeros. The key that has it, or NULL; *error: why it could not be read, else 0. A key
+ * that is there and cannot be read may hold anything, so it decides, too.
+ */
 static const char *read_value(const wchar_t *value, DWORD *type, void *buffer, DWORD size, LSTATUS *error)
 {
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         DWORD length = size;
         HKEY key;
 
-        /* The same key for a 32-bit program on a 64-bit Windows as the driver reads. */
-        if (RegOpenKeyExW(HKEY_LOCAL_MACHINE, keys[i].path, 0, KEY_QUERY_VALUE | KEY_WOW64_64KEY, &key) !=
-            ERROR_SUCCESS)
-            continue;
-        *error = RegQueryValueExW(key, value, NULL, type, buffer, &length);
-        RegCloseKey(key);
+        *error = open_key(i, &key);
+        if (*error == ERROR_SUCCESS) {
+            *error = RegQueryValueExW(key, value, NULL, type, buffer, &length);
+            close_key(key);
+        }
         if (*error != ERROR_FILE_NOT_FOUND)
             return keys[i].name;
     }

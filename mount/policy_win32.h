@@ -5,6 +5,15 @@
 
 #include <platter/engine.h>
 
+#define PLATTER_POLICY_KEYS 2u
+
+/*
+ * The keys that hold policies (each a HKEY, NULL where there is none; to be closed), and their use in a process that may not
+ * open them itself: from then on nothing here opens a key by name. False: one is there and cannot be opened.
+ */
+bool platter_policy_keys_open(void *opened[PLATTER_POLICY_KEYS]);
+void platter_policy_keys_use(void *const opened[PLATTER_POLICY_KEYS]);
+
 /* Whether the policy says anything of formats. */
 bool platter_policy_has_formats(void);
 /* PLATTER_E_ACCESS, with the policy's name and place, unless images of this format may be mounted. */

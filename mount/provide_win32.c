@@ -21,9 +21,10 @@
 static void remembered_id(const struct platter_mount *mount, size_t index, uint8_t id[16])
 {
     const struct platter_partition *partition = mount->volumes[index].partition;
-    char *path = platter_remember_path(mount->image_path);
+    const char *known = mount->options->remember_path;
+    char *path = known ? NULL : platter_remember_path(mount->image_path);
 
-    platter_remembered_id(path ? path : mount->image_path, partition->number, partition->offset, id);
+    platter_remembered_id(known ? known : path ? path : mount->image_path, partition->number, partition->offset, id);
     free(path);
 }
 

@@ -22,8 +22,8 @@ char *platter_remember_path(const char *path)
 
     memcpy(&final_name, &function, sizeof(function));
     if (wide && final_name && !platter_source_is_remote(path))
-        file =
-            CreateFileW(wide, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING, 0, NULL);
+        file = CreateFileW(wide, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
+                           SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, NULL);
     if (file != INVALID_HANDLE_VALUE) {
         length = final_name(file, whole, sizeof(whole) / sizeof(whole[0]), 0);
         CloseHandle(file);

@@ -74,13 +74,77 @@ static bool has_dots(const char *path)
     return false;
 }
 
+/* "CON", "nul.img", "COM1 .txt": Win32 opens a device by them in any folder. */
+static bool is_device(const char *name, size_t length)
+{
+    static const char *const devices[] = {"con", "prn", "aux", "nul", "conin$", "conout$", "clock$"};
+    size_t stem = 0, bare;
+
+    while (stem < length && name[stem] != '.')
+        stem++;
+    for (bare = stem; bare && name[bare - 1] == ' ';)
+        bare--;
+    for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+        if (strlen(devices[i]) == bare && same(name, devices[i], bare))
+            return true;
+    }
+    if (bare < 4 || (!same(name, "com", 3) && !same(name, "lpt", 3)))
+        return false;
+    /* A digit, or one that stands high: U+00B2, U+00B3, U+00B9. */
+    return (bare == 4 && name[3] >= '0' && name[3] <= '9') ||
+           (bare == 5 && memcmp(name + 3, "\xc2", 1) == 0 && memchr("\xb2\xb3\xb9", name[4], 3));
+}
+
+/*
+ * What Win32 takes for one component and opens as such: with a dot or a space at its end another file would be opened than is
+ * compared here.
+ */
+static bool is_plain(const char *name, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)name[i] < ' ' || strchr("*?\"<>|", name[i]))
+            return false;
+    }
+    return !length || (name[length - 1] != '.' && name[length - 1] != ' ' && !is_device(name, length));
+}
+
+static bool are_plain(const char *path)
+{
+    while (*path) {
+        size_t length = 0;
+
+        while (path[length] && folded(path[length]) != '\\')
+            length++;
+        if (!is_plain(path, length))
+            return false;
+        path += path[length] ? length + 1 : length;
+    }
+    return true;
+}
+
+/* The "shares" of a server that hold no files. */
+static bool is_pipes(const char *path)
+{
+    static const char *const names[] = {"pipe\\", "ipc$\\", "mailslot\\"};
+    size_t share = 2;
+
+    while (folded(path[share]) != '\\')
+        share++;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (same(path + share + 1, names[i], strlen(names[i])))
+            return true;
+    }
+    return false;
+}
+
 bool service_path_is_whole(const char *path)
 {
     bool drive = is_letter(path[0]) && path[1] == ':' && folded(path[2]) == '\\' && path[3];
     /* \\.\ and \\?\ are devices, or hide what they are. */
-    bool share = is_share(path) && path[2] != '.' && path[2] != '?' && share_length(path) > 0;
+    bool share = is_share(path) && path[2] != '.' && path[2] != '?' && share_length(path) > 0 && !is_pipes(path);
 
-    return (drive || share) && !strchr(path + 2, ':') && !has_dots(path) && folder_length(path) < strlen(path);
+    return (drive || share) && !strchr(path + 2, ':') && !has_dots(path) && are_plain(path + 2) &&
+           folder_length(path) < strlen(path);
 }
 
 /* ---- Rules ----------------------------------------------------------------------------------------------------------- */

@@ -15,7 +15,8 @@
  *   any file with the extension of an image, on a local drive or the image's own share: read (parents, backing files);
  *   the image's folder: listed;
  *   where the image is on a server, the overlay and no other file;
- *   nothing is created, no device is opened, no alternate stream, no other server.
+ *   nothing is created, no device is opened (by a reserved name in any folder either), no pipe, no alternate stream, no
+ *   name that Windows takes for another one, no other server.
  * `flags`: enum platter_os_file_flag. On refusal the message names the rule.
  */
 enum platter_result service_access_check(const struct platter_mount_options *mount, const char *path, uint32_t flags,

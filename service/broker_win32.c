@@ -2,38 +2,23 @@
 #include "broker_win32.h"
 
 #include <platter/protocol.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../engine/os/file.h"
+#include "../mount/policy_win32.h"
+#include "../mount/remember_win32.h"
 #include "access.h"
+#include "hello_win32.h"
 #include "identity_win32.h"
 
+#define SEND_MS 10000u
 #define OPENED_MOST 4096u /* a backup's set and a chain of parents are some hundreds, each opened a few times */
-#define HELLO_MS 10000u
 
-/* As the owner, whom the thread acts for. */
-static bool say_hello(HANDLE device, DWORD *error)
+static enum platter_result cannot_act(const char *path, struct platter_error *err)
 {
-    struct platter_hello_in in = {.magic = PLATTER_HELLO_MAGIC, .protocol_version = PLATTER_PROTOCOL_VERSION};
-    struct platter_hello_out out;
-    OVERLAPPED overlapped = {.hEvent = CreateEventW(NULL, TRUE, FALSE, NULL)};
-    DWORD moved = 0;
-    BOOL done;
-
-    if (!overlapped.hEvent) {
-        *error = GetLastError();
-        return false;
-    }
-    done = DeviceIoControl(device, PLATTER_IOCTL_HELLO, &in, sizeof(in), &out, sizeof(out), NULL, &overlapped);
-    if (!done && GetLastError() == ERROR_IO_PENDING) {
-        if (WaitForSingleObject(overlapped.hEvent, HELLO_MS) != WAIT_OBJECT_0)
-            CancelIoEx(device, &overlapped);
-        done = TRUE;
-    }
-    done = done && GetOverlappedResult(device, &overlapped, &moved, TRUE);
-    *error = done ? ERROR_SUCCESS : GetLastError();
-    CloseHandle(overlapped.hEvent);
-    return done;
+    return platter_error_set_os(err, PLATTER_E_ACCESS, path, PLATTER_NO_OFFSET, (int)GetLastError(),
+                                "the service cannot act for the owner of the mount");
 }
 
 static enum platter_result open_as_owner(const struct service_broker *broker, const char *path, uint32_t flags,
@@ -44,10 +29,9 @@ static enum platter_result open_as_owner(const struct service_broker *broker, co
     intptr_t handle = 0;
 
     if (!service_impersonate(broker->owner))
-        return platter_error_set_os(err, PLATTER_E_ACCESS, path, PLATTER_NO_OFFSET, (int)GetLastError(),
-                                    "the service cannot act for the owner of the mount");
+        return cannot_act(path, err);
     result = platter_os_handle_open(path, flags, &handle, err);
-    if (result == PLATTER_OK && device && !say_hello((HANDLE)handle, &error))
+    if (result == PLATTER_OK && device && !service_hello((HANDLE)handle, &error))
         result = platter_error_set_os(err, PLATTER_E_DRIVER, NULL, PLATTER_NO_OFFSET, (int)error,
                                       "the Platter driver does not answer");
     service_revert();
@@ -57,8 +41,12 @@ static enum platter_result open_as_owner(const struct service_broker *broker, co
     return result;
 }
 
-enum platter_result service_broker_open(struct service_broker *broker, const char *path, uint32_t flags,
-                                        uint64_t *handle, struct platter_error *err)
+/*
+ * *handle is one of the worker's process. The driver's control device is opened, too: HELLO is said as the owner, so that
+ * the driver has him for the volumes' owner and tells his policy, whoever uses the handle.
+ */
+static enum platter_result open_for(struct service_broker *broker, const char *path, uint32_t flags, uint64_t *handle,
+                                    struct platter_error *err)
 {
     bool device = strcmp(path, PLATTER_CONTROL_WIN32_NAME) == 0;
     enum platter_result result = PLATTER_OK;
@@ -85,4 +73,67 @@ enum platter_result service_broker_open(struct service_broker *broker, const cha
                                     "cannot be handed to the worker");
     *handle = (uint64_t)(uintptr_t)theirs;
     return PLATTER_OK;
+}
+
+enum platter_result service_broker_answer(struct service_broker *broker, const struct service_channel *channel,
+                                          const json_t *question, struct platter_error *err)
+{
+    const json_t *path = json_object_get(question, "path"), *flags = json_object_get(question, "flags");
+    struct platter_error why = {.offset = PLATTER_NO_OFFSET};
+    json_t *answer = json_object();
+    enum platter_result result = PLATTER_E_USAGE;
+    uint64_t handle = 0;
+
+    if (json_is_string(path) && json_string_length(path) <= SERVICE_TEXT_MOST && json_is_integer(flags) &&
+        json_integer_value(flags) >= 0 && json_integer_value(flags) <= UINT32_MAX)
+        result = open_for(broker, json_string_value(path), (uint32_t)json_integer_value(flags), &handle, &why);
+    else
+        (void)platter_error_set(&why, result, NULL, PLATTER_NO_OFFSET, "malformed message");
+    if (result == PLATTER_OK)
+        platter_json_number(answer, "handle", handle);
+    else
+        platter_error_json(answer, &why, NULL);
+    result = service_channel_send(channel, answer, SEND_MS, err);
+    json_decref(answer);
+    return result;
+}
+
+/* ---- Its order ------------------------------------------------------------------------------------------------------- */
+
+static enum platter_result hand_policy(const struct service_broker *broker, json_t *order, struct platter_error *err)
+{
+    json_t *array = platter_json_array(order, "policy");
+    void *keys[PLATTER_POLICY_KEYS];
+    bool handed = platter_policy_keys_open(keys);
+
+    for (size_t i = 0; i < PLATTER_POLICY_KEYS; i++) {
+        HANDLE theirs = NULL;
+
+        if (keys[i]) {
+            handed =
+                DuplicateHandle(GetCurrentProcess(), keys[i], broker->process, &theirs, KEY_QUERY_VALUE, FALSE, 0) &&
+                handed;
+            RegCloseKey(keys[i]);
+        }
+        handed = json_array_append_new(array, json_integer((json_int_t)(uintptr_t)theirs)) == 0 && handed;
+    }
+    return handed ? PLATTER_OK
+                  : platter_error_set(err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET,
+                                      "the policies of this machine cannot be handed to the worker");
+}
+
+enum platter_result service_broker_prepare(const struct service_broker *broker, json_t *order,
+                                           struct platter_error *err)
+{
+    char *path;
+
+    if (broker->mount->remember) {
+        if (!service_impersonate(broker->owner))
+            return cannot_act(broker->mount->image, err);
+        path = platter_remember_path(broker->mount->image);
+        service_revert();
+        platter_json_text(order, "remember_path", path);
+        free(path);
+    }
+    return hand_policy(broker, order, err);
 }

@@ -3,9 +3,7 @@
 #ifndef PLATTER_SERVICE_BROKER_H
 #define PLATTER_SERVICE_BROKER_H
 
-#include "message.h"
-
-#include <windows.h>
+#include "channel_win32.h"
 
 struct service_broker {
     const struct platter_mount_options *mount;
@@ -15,10 +13,13 @@ struct service_broker {
 };
 
 /*
- * *handle is one of the worker's process. The driver's control device is opened, too: HELLO is said as the owner, so that
- * the driver has him for the volumes' owner and tells his policy, whoever uses the handle.
+ * Adds to a worker's order what it could not open by itself: handles of the keys that hold policies ("policy"), and where
+ * letters are remembered the image's whole path as its owner has it ("remember_path").
  */
-enum platter_result service_broker_open(struct service_broker *broker, const char *path, uint32_t flags,
-                                        uint64_t *handle, struct platter_error *err);
+enum platter_result service_broker_prepare(const struct service_broker *broker, json_t *order,
+                                           struct platter_error *err);
+/* Answers a worker's {"say": "open", "path": ..., "flags": ...} with a handle of its process or the reason why not. */
+enum platter_result service_broker_answer(struct service_broker *broker, const struct service_channel *channel,
+                                          const json_t *question, struct platter_error *err);
 
 #endif

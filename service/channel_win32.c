@@ -105,3 +105,18 @@ enum platter_result service_channel_receive(const struct service_channel *channe
         *text = buffer;
     return result;
 }
+
+enum platter_result service_channel_hear(const struct service_channel *channel, uint32_t timeout_ms, json_t **message,
+                                         struct platter_error *err)
+{
+    char *text = NULL;
+    uint32_t length = 0;
+    enum platter_result result =
+        service_channel_receive(channel, SERVICE_REQUEST_MOST, timeout_ms, &text, &length, err);
+
+    if (result)
+        return result;
+    result = service_object_parse(text, length, message, err);
+    free(text);
+    return result;
+}

@@ -22,4 +22,8 @@ enum platter_result service_channel_send(const struct service_channel *channel, 
 enum platter_result service_channel_receive(const struct service_channel *channel, uint32_t most, uint32_t timeout_ms,
                                             char **text, uint32_t *length, struct platter_error *err);
 
+/* The same of at most SERVICE_REQUEST_MOST, as the object it is. *message is the caller's. */
+enum platter_result service_channel_hear(const struct service_channel *channel, uint32_t timeout_ms, json_t **message,
+                                         struct platter_error *err);
+
 #endif

@@ -23,6 +23,7 @@ void service_entry_json(json_t *array, const struct service_entry *entry, const 
     platter_json_text(object, "image", entry->options.mount.image);
     platter_json_text(object, "overlay", entry->options.mount.overlay);
     platter_json_text(object, "letter", entry->options.mount.letters);
+    platter_json_text(object, "folder", entry->options.mount.folder);
     platter_json_bool(object, "read_only", entry->options.mount.read_only);
     platter_json_bool(object, "at_boot", entry->options.at_boot);
     platter_json_bool(object, "comes_back", entry->kept && !entry->forgotten);
@@ -33,6 +34,7 @@ void service_entry_json(json_t *array, const struct service_entry *entry, const 
         platter_json_number(object, "process_id", entry->process_id);
     else
         platter_json_null(object, "process_id");
+    platter_json_text(object, "confinement", entry->process_id ? entry->confined : NULL);
     if (entry->state == SERVICE_STATE_MOUNTED && json_object_get(entry->report, "volumes"))
         (void)json_object_set(object, "volumes", json_object_get(entry->report, "volumes"));
     else

@@ -7,6 +7,8 @@
 
 #include "../mount/sid.h"
 
+#define SERVICE_CONFINED_TEXT 400u /* bytes of "AppContainer" or "restricted token only, because ..." */
+
 enum service_state {
     SERVICE_STATE_STARTING,
     SERVICE_STATE_MOUNTED,
@@ -31,10 +33,11 @@ struct service_entry {
 
     /* Under the list's lock (mounts_win32.h). */
     enum service_state state;
-    bool kept;           /* it is in the store */
-    bool forgotten;      /* while it is there, but not to come back */
-    uint32_t process_id; /* of the worker; 0: none */
-    json_t *report;      /* what was mounted, as `platter mount --json` has it; NULL: nothing */
+    bool kept;                            /* it is in the store */
+    bool forgotten;                       /* while it is there, but not to come back */
+    uint32_t process_id;                  /* of the worker; 0: none */
+    char confined[SERVICE_CONFINED_TEXT]; /* how the worker is, or was the last time; "": there was none */
+    json_t *report;                       /* what was mounted, as `platter mount --json` has it; NULL: nothing */
     struct platter_error error;
 };
 

@@ -11,9 +11,9 @@
 #include "../mount/control_win32.h"
 #include "../mount/dismount_win32.h"
 #include "../mount/event_win32.h"
-#include "broker_win32.h"
+#include "launch_win32.h"
+#include "point_win32.h"
 #include "retry.h"
-#include "sandbox_win32.h"
 
 #define SILENCE_MS 15000u /* of a worker, which says every two seconds that it is there */
 #define SEND_MS 10000u
@@ -134,7 +134,12 @@ static void dismount_all(const struct keeping *keeping)
     platter_control_close(transport);
 }
 
-/* The letters it got are those it comes back with. */
+static const char *folder_of(const struct keeping *keeping)
+{
+    return keeping->mount->entry.options.mount.folder;
+}
+
+/* Puts them into their folder and into the store. The letters they got are those they come back with. */
 static enum platter_result store(struct keeping *keeping)
 {
     json_t *options = json_copy(keeping->mount->entry.options.json);
@@ -146,39 +151,21 @@ static enum platter_result store(struct keeping *keeping)
         keeping->count = list_volumes(keeping, transport, &keeping->volumes);
         platter_control_close(transport);
     }
+    result =
+        service_point_make(keeping->mount->token, folder_of(keeping), keeping->volumes, keeping->count, &keeping->err);
+    if (result)
+        goto done;
     tell_drives(keeping, PLATTER_EVENT_MOUNTED);
     letters_of(keeping, "", ",", &letters);
     if (options && letters.all && letters.text[0])
         (void)json_object_set_new(options, "letter", json_string(letters.text));
     result = service_mount_keep(keeping->mount, options, &keeping->err);
+done:
     json_decref(options);
     return result;
 }
 
 /* ---- What the worker says -------------------------------------------------------------------------------------------- */
-
-static enum platter_result answer_open(struct keeping *keeping, const json_t *message)
-{
-    const json_t *path = json_object_get(message, "path"), *flags = json_object_get(message, "flags");
-    struct platter_error why = {.offset = PLATTER_NO_OFFSET};
-    json_t *answer = json_object();
-    enum platter_result result = PLATTER_E_USAGE;
-    uint64_t handle = 0;
-
-    if (json_is_string(path) && json_string_length(path) <= SERVICE_TEXT_MOST && json_is_integer(flags) &&
-        json_integer_value(flags) >= 0 && json_integer_value(flags) <= UINT32_MAX)
-        result = service_broker_open(&keeping->broker, json_string_value(path), (uint32_t)json_integer_value(flags),
-                                     &handle, &why);
-    else
-        (void)platter_error_set(&why, result, NULL, PLATTER_NO_OFFSET, "malformed message");
-    if (result == PLATTER_OK)
-        platter_json_number(answer, "handle", handle);
-    else
-        platter_error_json(answer, &why, NULL);
-    result = service_channel_send(&keeping->worker.channel, answer, SEND_MS, &keeping->err);
-    json_decref(answer);
-    return result;
-}
 
 static enum platter_result take_report(struct keeping *keeping, json_t *report)
 {
@@ -190,6 +177,8 @@ static enum platter_result take_report(struct keeping *keeping, json_t *report)
     result = store(keeping);
     if (result)
         return result;
+    if (folder_of(keeping))
+        platter_json_text(report, "folder", folder_of(keeping));
     keeping->mounted = keeping->returning = true;
     keeping->late = 0;
     service_mount_set(keeping->mount, SERVICE_STATE_MOUNTED, report, keeping->worker.process_id, NULL);
@@ -203,7 +192,7 @@ static enum platter_result take_message(struct keeping *keeping, json_t *message
     if (strcmp(say, "alive") == 0)
         return PLATTER_OK;
     if (strcmp(say, "open") == 0)
-        return answer_open(keeping, message);
+        return service_broker_answer(&keeping->broker, &keeping->worker.channel, message, &keeping->err);
     if (strcmp(say, "mounted") == 0)
         return take_report(keeping, json_object_get(message, "report"));
     if (strcmp(say, "unmounted") == 0 && keeping->mounted) {
@@ -221,15 +210,8 @@ static enum platter_result take_message(struct keeping *keeping, json_t *message
 static enum platter_result receive(struct keeping *keeping)
 {
     json_t *message = NULL;
-    char *text = NULL;
-    uint32_t length = 0;
-    enum platter_result result = service_channel_receive(&keeping->worker.channel, SERVICE_REQUEST_MOST, SILENCE_MS,
-                                                         &text, &length, &keeping->err);
+    enum platter_result result = service_channel_hear(&keeping->worker.channel, SILENCE_MS, &message, &keeping->err);
 
-    if (result)
-        return result;
-    result = service_object_parse(text, length, &message, &keeping->err);
-    free(text);
     if (result == PLATTER_OK)
         result = take_message(keeping, message);
     json_decref(message);
@@ -285,28 +267,39 @@ static bool is_remote(const struct keeping *keeping)
     return platter_source_is_remote(keeping->mount->entry.options.mount.image);
 }
 
+/* What the worker is to do, with what it could not find out by itself. */
+static enum platter_result send_order(struct keeping *keeping)
+{
+    json_t *order = json_object();
+    enum platter_result result = service_broker_prepare(&keeping->broker, order, &keeping->err);
+
+    if (result == PLATTER_OK && json_object_set(order, "options", keeping->mount->entry.options.json) != 0)
+        result = platter_error_set(&keeping->err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
+    if (result == PLATTER_OK)
+        result = service_channel_send(&keeping->worker.channel, order, SEND_MS, &keeping->err);
+    json_decref(order);
+    return result;
+}
+
 /* From the worker's start to its end. PLATTER_OK: unmounted; PLATTER_E_CANCELLED: stopped; else lost, keeping->err. */
 static enum platter_result serve(struct keeping *keeping, HANDLE owner)
 {
-    json_t *order = json_object();
-    enum platter_result result = service_worker_start(owner, is_remote(keeping), &keeping->worker, &keeping->err);
+    char confined[SERVICE_CONFINED_TEXT];
+    enum platter_result result;
 
+    keeping->broker = (struct service_broker){.mount = &keeping->mount->entry.options.mount, .owner = owner};
+    result = service_point_check(owner, folder_of(keeping), &keeping->err);
     if (result)
-        goto done;
-    keeping->worker.channel.stop = keeping->mount->stop;
-    keeping->broker = (struct service_broker){
-        .mount = &keeping->mount->entry.options.mount, .owner = owner, .process = keeping->worker.process};
+        return result;
+    result = service_launch(&keeping->broker, keeping->mount->stop, &keeping->worker, confined, &keeping->err);
+    if (result)
+        return result;
+    service_mount_confined(keeping->mount, confined);
     service_mount_set(keeping->mount, SERVICE_STATE_STARTING, NULL, keeping->worker.process_id, NULL);
-    if (!order || json_object_set(order, "options", keeping->mount->entry.options.json) != 0)
-        result = platter_error_set(&keeping->err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
-    else
-        result = service_channel_send(&keeping->worker.channel, order, SEND_MS, &keeping->err);
+    result = send_order(keeping);
     while (result == PLATTER_OK)
         result = receive(keeping);
-    result = result == PLATTER_E_CANCELLED ? take_away(keeping) : explain(keeping);
-done:
-    json_decref(order);
-    return result;
+    return result == PLATTER_E_CANCELLED ? take_away(keeping) : explain(keeping);
 }
 
 /* ---- The thread ------------------------------------------------------------------------------------------------------ */
@@ -401,6 +394,7 @@ DWORD WINAPI service_keep(void *context)
         if (lost && keeping->mounted)
             tell_lost(keeping);
         service_worker_close(&keeping->worker);
+        service_point_end(mount->token, folder_of(keeping));
     } while (lost && wait_to_retry(keeping, result));
     conclude(keeping, result);
     free(keeping->volumes);

@@ -147,6 +147,8 @@ static const struct member option_members[] = {
     {"partition", TEXT, offsetof(struct service_options, mount.partition), 0},
     {"letter", TEXT, offsetof(struct service_options, mount.letters), 0},
     {"overlay", TEXT, offsetof(struct service_options, mount.overlay), 0},
+    {"folder", TEXT, offsetof(struct service_options, mount.folder), 0},
+    {"remember", SWITCH, offsetof(struct service_options, mount.remember), 0},
     {"no_letter", SWITCH, offsetof(struct service_options, mount.no_letter), 0},
     {"read_only", SWITCH, offsetof(struct service_options, mount.read_only), 0},
     {"shared", SWITCH, offsetof(struct service_options, mount.shared), 0},
@@ -171,6 +173,8 @@ static enum platter_result check_options(const struct platter_mount_options *mou
         return malformed(err, "an overlay without a file cannot be kept", NULL);
     if (mount->overlay && mount->read_only)
         return malformed(err, "'overlay' and 'read_only' exclude each other", NULL);
+    if (mount->folder && (mount->letters || mount->no_letter))
+        return malformed(err, "a drive in a folder has no letter, so 'folder' excludes the others", NULL);
     if (mount->letters && mount->no_letter)
         return malformed(err, "'letter' and 'no_letter' exclude each other", NULL);
     if (mount->open.sector_size &&

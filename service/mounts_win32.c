@@ -101,6 +101,13 @@ void service_mount_set(struct service_mount *mount, enum service_state state, js
     ReleaseSRWLockExclusive(&lock);
 }
 
+void service_mount_confined(struct service_mount *mount, const char *confined)
+{
+    AcquireSRWLockExclusive(&lock);
+    (void)snprintf(mount->entry.confined, sizeof(mount->entry.confined), "%s", confined);
+    ReleaseSRWLockExclusive(&lock);
+}
+
 bool service_mount_again(struct service_mount *mount)
 {
     bool wanted;

@@ -45,6 +45,8 @@ unsigned service_mounts_count(void);
 
 void service_mount_set(struct service_mount *mount, enum service_state state, json_t *report, uint32_t process_id,
                        const struct platter_error *err);
+/* How its worker is confined now (launch_win32.h). */
+void service_mount_confined(struct service_mount *mount, const char *confined);
 /* From RETRYING to STARTING. False: it is not wanted any more: stopped, forgotten, or mounted anew by somebody. */
 bool service_mount_again(struct service_mount *mount);
 /* Writes it to the store with these options, unless it was forgotten meanwhile. */

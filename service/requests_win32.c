@@ -2,11 +2,13 @@
 #include "requests_win32.h"
 
 #include <sddl.h>
+#include <string.h>
 
 #include "../engine/os/system.h"
 #include "../engine/source/source.h"
 #include "../mount/event_win32.h"
 #include "access.h"
+#include "launch_win32.h"
 #include "mounts_win32.h"
 
 #define EVENTS_APART_MS 1000u /* nobody fills the log by asking nonsense */
@@ -23,6 +25,12 @@ static enum platter_result check_mount(const struct service_options *options, co
     if (!platter_source_is_remote(mount->image) && !service_path_is_whole(mount->image))
         return platter_error_set(err, PLATTER_E_USAGE, mount->image, PLATTER_NO_OFFSET,
                                  "is not the whole path of a file");
+    if (mount->folder && !client->who.administrator)
+        return platter_error_set(err, PLATTER_E_ACCESS, mount->folder, PLATTER_NO_OFFSET,
+                                 "only an administrator may put a drive into a folder; a drive letter needs none");
+    if (mount->folder && (!service_path_is_whole(mount->folder) || strlen(mount->folder) >= PLATTER_FOLDER_TEXT))
+        return platter_error_set(err, PLATTER_E_USAGE, mount->folder, PLATTER_NO_OFFSET,
+                                 "is not the whole path of a folder");
     if (mount->overlay && !service_path_is_whole(mount->overlay))
         return platter_error_set(err, PLATTER_E_USAGE, mount->overlay, PLATTER_NO_OFFSET,
                                  "is not the whole path of a file");
@@ -45,10 +53,14 @@ static enum platter_result do_mount(struct service_request *request, struct serv
 
 static void do_status(json_t *answer)
 {
+    char confined[SERVICE_CONFINED_TEXT];
+
     platter_json_text(answer, "version", PLATTER_VERSION);
     platter_json_number(answer, "protocol", SERVICE_PROTOCOL);
     platter_json_number(answer, "process_id", GetCurrentProcessId());
     platter_json_number(answer, "mounts", service_mounts_count());
+    service_launch_tell(confined);
+    platter_json_text(answer, "confinement", confined);
 }
 
 static void tell_refused(const struct service_client *client, const struct platter_error *why)

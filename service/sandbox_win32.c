@@ -96,23 +96,60 @@ static void make_environment(bool network, wchar_t environment[MAX_PATH + 16])
         memset(environment, 0, (MAX_PATH + 16) * sizeof(*environment));
 }
 
-static BOOL create(HANDLE token, bool network, wchar_t *command, HANDLE inherited, PROCESS_INFORMATION *process)
+/* Of newer headers. */
+#define CHILD_PROCESS_POLICY ((DWORD_PTR)0x2000e) /* PROC_THREAD_ATTRIBUTE_CHILD_PROCESS_POLICY */
+#define CHILD_PROCESS_RESTRICTED 1u
+#define ATTRIBUTES_MOST 3u
+
+/* What is asked for when the process is made. Lies still until then: the list refers to it. */
+struct asked {
+    HANDLE inherited;
+    DWORD64 mitigations;
+    DWORD children;
+};
+
+static bool put(LPPROC_THREAD_ATTRIBUTE_LIST list, DWORD_PTR attribute, void *value, size_t size)
+{
+    return UpdateProcThreadAttribute(list, 0, attribute, value, size, NULL, NULL) != FALSE;
+}
+
+static bool put_all(LPPROC_THREAD_ATTRIBUTE_LIST list, const struct service_confinement *plan, struct asked *asked)
+{
+    asked->mitigations = plan->mitigations;
+    asked->children = CHILD_PROCESS_RESTRICTED;
+    return put(list, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, &asked->inherited, sizeof(asked->inherited)) &&
+           (!plan->mitigations ||
+            put(list, PROC_THREAD_ATTRIBUTE_MITIGATION_POLICY, &asked->mitigations, sizeof(asked->mitigations))) &&
+           (!plan->no_children || put(list, CHILD_PROCESS_POLICY, &asked->children, sizeof(asked->children)));
+}
+
+struct starting {
+    HANDLE token;
+    bool network;
+    const struct service_confinement *plan;
+    wchar_t *program, *command;
+    HANDLE inherited;
+};
+
+static BOOL create(const struct starting *starting, PROCESS_INFORMATION *process)
 {
     STARTUPINFOEXW startup = {.StartupInfo = {.cb = sizeof(startup), .lpDesktop = service_worker_desktop()}};
     wchar_t folder[MAX_PATH], environment[MAX_PATH + 16];
+    struct asked asked = {.inherited = starting->inherited};
     SIZE_T size = 0;
     BOOL created = FALSE;
 
     if (GetSystemDirectoryW(folder, MAX_PATH) == 0)
         return FALSE;
-    InitializeProcThreadAttributeList(NULL, 1, 0, &size);
+    InitializeProcThreadAttributeList(NULL, ATTRIBUTES_MOST, 0, &size);
     startup.lpAttributeList = malloc(size);
-    if (!startup.lpAttributeList || !InitializeProcThreadAttributeList(startup.lpAttributeList, 1, 0, &size))
+    if (!startup.lpAttributeList ||
+        !InitializeProcThreadAttributeList(startup.lpAttributeList, ATTRIBUTES_MOST, 0, &size))
         goto done;
-    make_environment(network, environment);
-    if (UpdateProcThreadAttribute(startup.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, &inherited,
-                                  sizeof(inherited), NULL, NULL))
-        created = CreateProcessAsUserW(token, NULL, command, NULL, NULL, TRUE,
+    make_environment(starting->network, environment);
+    /* The program by its name, too: a command line alone leaves to the system where that ends. */
+    if (put_all(startup.lpAttributeList, starting->plan, &asked))
+        created = CreateProcessAsUserW(starting->token, starting->program, starting->command, NULL, NULL, TRUE,
                                        CREATE_SUSPENDED | DETACHED_PROCESS | CREATE_UNICODE_ENVIRONMENT |
                                            EXTENDED_STARTUPINFO_PRESENT,
                                        environment, folder, &startup.StartupInfo, process);
@@ -122,61 +159,79 @@ done:
     return created;
 }
 
+/* Asked of the system, not taken from what was asked for: nothing less than it says may be called an AppContainer. */
+static bool is_contained(HANDLE process)
+{
+    HANDLE token = NULL;
+    bool contained = OpenProcessToken(process, TOKEN_QUERY, &token) && service_is_app_container(token);
+
+    if (token)
+        CloseHandle(token);
+    return contained;
+}
+
 /* In its job before its first instruction. */
-static enum platter_result start(HANDLE token, bool network, HANDLE theirs, struct service_worker *worker,
-                                 struct platter_error *err)
+static enum platter_result start(struct starting *starting, struct service_worker *worker, struct platter_error *err)
 {
     struct platter_command_line line = {0};
-    wchar_t *program = platter_own_program(), number[24];
+    wchar_t number[24];
     PROCESS_INFORMATION process = {0};
     enum platter_result result = PLATTER_OK;
 
-    (void)_snwprintf(number, sizeof(number) / sizeof(number[0]), L"%llu", (unsigned long long)(uintptr_t)theirs);
-    platter_command_line_add(&line, program ? program : L"");
+    starting->program = platter_own_program();
+    (void)_snwprintf(number, sizeof(number) / sizeof(number[0]), L"%llu",
+                     (unsigned long long)(uintptr_t)starting->inherited);
+    platter_command_line_add(&line, starting->program ? starting->program : L"");
     platter_command_line_add(&line, L"--worker");
     platter_command_line_add(&line, number);
-    if (!program || line.failed) {
+    starting->command = line.text;
+    if (!starting->program || line.failed) {
         result = platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
         goto done;
     }
-    if (!create(token, network, line.text, theirs, &process)) {
+    if (!create(starting, &process)) {
         result = failed("the system does not start it", err);
         goto done;
     }
-    if (!AssignProcessToJobObject(worker->job, process.hProcess) || ResumeThread(process.hThread) == (DWORD)-1) {
+    if (starting->plan->app_container && !is_contained(process.hProcess)) {
+        result = failed("the system started it without its AppContainer", err);
+    } else if (!AssignProcessToJobObject(worker->job, process.hProcess) || ResumeThread(process.hThread) == (DWORD)-1) {
         result = failed("it cannot be confined", err);
-        TerminateProcess(process.hProcess, PLATTER_E_FAILED);
-        CloseHandle(process.hProcess);
     } else {
         worker->process = process.hProcess;
         worker->process_id = process.dwProcessId;
     }
+    if (result) {
+        TerminateProcess(process.hProcess, PLATTER_E_FAILED);
+        CloseHandle(process.hProcess);
+    }
     CloseHandle(process.hThread);
 done:
     platter_command_line_free(&line);
-    free(program);
+    free(starting->program);
     return result;
 }
 
-enum platter_result service_worker_start(HANDLE owner, bool network, struct service_worker *worker,
-                                         struct platter_error *err)
+enum platter_result service_worker_start(HANDLE owner, bool network, const struct service_confinement *plan,
+                                         struct service_worker *worker, struct platter_error *err)
 {
-    HANDLE token = NULL, theirs = INVALID_HANDLE_VALUE;
+    struct starting starting = {.network = network, .plan = plan, .inherited = INVALID_HANDLE_VALUE};
     enum platter_result result;
 
     memset(worker, 0, sizeof(*worker));
-    if (!service_restricted_token(owner, &token))
-        return failed("its rights cannot be restricted", err);
-    result = make_pipe(&worker->channel.pipe, &theirs, err);
+    if (!service_restricted_token(owner, plan->app_container, &starting.token))
+        return failed(plan->app_container ? "the system makes no AppContainer" : "its rights cannot be restricted",
+                      err);
+    result = make_pipe(&worker->channel.pipe, &starting.inherited, err);
     if (result)
         goto close_token;
     worker->job = make_job();
-    result = worker->job ? start(token, network, theirs, worker, err) : failed("no job object", err);
-    CloseHandle(theirs);
+    result = worker->job ? start(&starting, worker, err) : failed("no job object", err);
+    CloseHandle(starting.inherited);
     if (result)
         service_worker_close(worker);
 close_token:
-    CloseHandle(token);
+    CloseHandle(starting.token);
     return result;
 }
 

@@ -3,6 +3,7 @@
 
 #include <windows.h>
 
+#include "../mount/folder_win32.h"
 #include "message.h"
 #include "mounts_win32.h"
 #include "server_win32.h"
@@ -97,6 +98,7 @@ static void WINAPI service_main(DWORD count, wchar_t **words)
         report(SERVICE_STOPPED, err.os_error ? (DWORD)err.os_error : ERROR_SERVICE_SPECIFIC_ERROR);
         return;
     }
+    platter_folder_notes_of_machine();
     service_mounts_restore();
     report(SERVICE_RUNNING, NO_ERROR);
     service_server_run(stop);

@@ -7,8 +7,11 @@
 
 #define STATION L"PlatterWorkers"
 #define DESKTOP L"Empty"
-/* For Everyone, whom a worker's token is restricted to, and low integrity: it is of no worth to anybody. */
-#define OPEN_SDDL L"D:(A;;GA;;;SY)(A;;GA;;;WD)S:(ML;;NW;;;LW)"
+/*
+ * For Everyone, whom a worker's token is restricted to, all AppContainers (by its number: Windows 7 has no name for it), and
+ * low integrity: it is of no worth to anybody.
+ */
+#define OPEN_SDDL L"D:(A;;GA;;;SY)(A;;GA;;;WD)(A;;GA;;;S-1-15-2-1)S:(ML;;NW;;;LW)"
 
 static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
 static bool made;

@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "../engine/os/file.h"
+#include "../engine/os/system.h"
 #include "../mount/mount_win32.h"
+#include "../mount/policy_win32.h"
 #include "channel_win32.h"
+#include "hello_win32.h"
 
 #define BEAT_MS 2000u
 #define SEND_MS 30000u
@@ -37,20 +40,6 @@ static json_t *message_of(const char *what)
     return message;
 }
 
-static enum platter_result hear(uint32_t timeout_ms, json_t **message, struct platter_error *err)
-{
-    char *text = NULL;
-    uint32_t length = 0;
-    enum platter_result result =
-        service_channel_receive(&channel, SERVICE_REQUEST_MOST, timeout_ms, &text, &length, err);
-
-    if (result)
-        return result;
-    result = service_object_parse(text, length, message, err);
-    free(text);
-    return result;
-}
-
 /* A platter_os_open_fn. */
 static enum platter_result open_by_service(void *context, const char *path, uint32_t flags, intptr_t *handle,
                                            struct platter_error *err)
@@ -67,7 +56,7 @@ static enum platter_result open_by_service(void *context, const char *path, uint
     AcquireSRWLockExclusive(&asking);
     result = say(question, err);
     if (result == PLATTER_OK)
-        result = hear(ANSWER_MS, &answer, err);
+        result = service_channel_hear(&channel, ANSWER_MS, &answer, err);
     ReleaseSRWLockExclusive(&asking);
     if (result)
         return result;
@@ -115,6 +104,26 @@ static void confine(void)
     }
 }
 
+/*
+ * What serving takes of the system, tried before the first byte of an image: a worker that cannot do it is started again with
+ * less confinement. What the service itself cannot open now is not the confinement's fault, and told when it is wanted.
+ */
+static enum platter_result rehearse(struct platter_error *err)
+{
+    DWORD error = ERROR_SUCCESS;
+    uint8_t number[16];
+    intptr_t device;
+    enum platter_result result = platter_os_random(number, sizeof(number), err);
+
+    if (result == PLATTER_OK && platter_os_handle_open(PLATTER_CONTROL_WIN32_NAME, 0, &device, NULL) == PLATTER_OK) {
+        if (!service_hello((HANDLE)device, &error))
+            result = platter_error_set_os(err, PLATTER_E_DRIVER, NULL, PLATTER_NO_OFFSET, (int)error,
+                                          "the Platter driver does not answer a worker");
+        CloseHandle((HANDLE)device);
+    }
+    return result;
+}
+
 /* ---- Serving --------------------------------------------------------------------------------------------------------- */
 
 static bool still_wanted(void *context)
@@ -123,15 +132,39 @@ static bool still_wanted(void *context)
     return true;
 }
 
+/* Keys that hold policies, opened by the service: this process may not be able to, and is not to take them for absent. */
+static enum platter_result take_policy(const json_t *order, struct platter_error *err)
+{
+    const json_t *array = json_object_get(order, "policy");
+    void *keys[PLATTER_POLICY_KEYS];
+
+    for (size_t i = 0; i < PLATTER_POLICY_KEYS; i++) {
+        const json_t *key = json_array_get(array, i);
+
+        if (!json_is_integer(key))
+            return platter_error_set(err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET,
+                                     "the service has not told the policies of this machine");
+        keys[i] = (void *)(uintptr_t)json_integer_value(key);
+    }
+    platter_policy_keys_use(keys);
+    return PLATTER_OK;
+}
+
+/* The order stays: the options' texts are its. */
 static enum platter_result read_order(struct service_options *options, struct platter_error *err)
 {
     json_t *order = NULL;
-    enum platter_result result = hear(SEND_MS, &order, err);
+    enum platter_result result = service_channel_hear(&channel, SEND_MS, &order, err);
 
-    if (result)
-        return result;
-    result = service_options_parse(json_object_get(order, "options"), true, options, err);
-    json_decref(order);
+    if (result == PLATTER_OK)
+        result = take_policy(order, err);
+    if (result == PLATTER_OK)
+        result = service_options_parse(json_object_get(order, "options"), true, options, err);
+    /* That is the service's: it takes rights that this process has not. */
+    options->mount.no_letter |= options->mount.folder != NULL;
+    options->mount.folder = NULL;
+    if (result == PLATTER_OK && json_is_string(json_object_get(order, "remember_path")))
+        options->mount.remember_path = json_string_value(json_object_get(order, "remember_path"));
     return result;
 }
 
@@ -165,13 +198,18 @@ int service_work(const wchar_t *number)
         return PLATTER_E_USAGE;
     SetHandleInformation(channel.pipe, HANDLE_FLAG_INHERIT, 0);
     confine();
+    platter_os_file_set_opener(open_by_service, NULL);
+    result = rehearse(&err);
+    if (result == PLATTER_OK)
+        result = say(message_of("ready"), &err);
+    if (result)
+        goto done;
     thread = CreateThread(NULL, 0, beat, NULL, 0, NULL); /* ends with the process */
     if (!thread)
         return PLATTER_E_NO_MEMORY;
     CloseHandle(thread);
     result = read_order(&options, &err);
     if (result == PLATTER_OK) {
-        platter_os_file_set_opener(open_by_service, NULL);
         mounted.options = &options.mount;
         result = mount(&mounted, &err);
     }
@@ -179,6 +217,7 @@ int service_work(const wchar_t *number)
         (void)platter_provider_wait(mounted.provider, 0);
         result = platter_mount_end(&mounted, &err);
     }
+done:
     /* Said, not left to the exit code: how a process ends that is killed is for the system to say, and Wine says 0. */
     if (result == PLATTER_OK) {
         (void)say(message_of("unmounted"), NULL);

@@ -66,12 +66,15 @@ static enum platter_result not_opened(const char *path, uint32_t flags, DWORD co
     return platter_error_set_os(err, platter_os_result((int)code), path, PLATTER_NO_OFFSET, (int)code, "%s", what);
 }
 
+/* What is opened may turn out to be somebody's pipe: who has it may learn who we are, and not act for us. */
+#define NOT_FOR_US (SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION)
+
 /* To be asked about, or listed: shared with everybody. */
 static HANDLE open_to_look(const WCHAR *wide, uint32_t flags)
 {
     return CreateFileW(wide, flags & PLATTER_OS_FILE_FOLDER ? FILE_LIST_DIRECTORY | SYNCHRONIZE : FILE_READ_ATTRIBUTES,
                        FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
-                       FILE_FLAG_BACKUP_SEMANTICS, NULL);
+                       FILE_FLAG_BACKUP_SEMANTICS | NOT_FOR_US, NULL);
 }
 
 static HANDLE open_to_use(const WCHAR *wide, uint32_t flags)
@@ -81,7 +84,7 @@ static HANDLE open_to_use(const WCHAR *wide, uint32_t flags)
     DWORD access =
         GENERIC_READ | (writing ? GENERIC_WRITE : 0) | (create || (flags & PLATTER_OS_FILE_REMOVABLE) ? DELETE : 0);
     DWORD share = FILE_SHARE_READ | (flags & PLATTER_OS_FILE_SHARE_WRITERS ? FILE_SHARE_WRITE | FILE_SHARE_DELETE : 0);
-    DWORD attributes = FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OVERLAPPED;
+    DWORD attributes = FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OVERLAPPED | NOT_FOR_US;
 
     if (wcsncmp(wide, L"\\\\.\\", 4) == 0) /* disks have other users of their own, the file systems */
         share |= FILE_SHARE_WRITE;

@@ -14,6 +14,7 @@
 
 #include "../../engine/os/file.h"
 #include "../../service/access.h"
+#include "../../service/confine.h"
 #include "../../service/entry.h"
 #include "../../service/message.h"
 #include "../../service/retry.h"
@@ -308,6 +309,73 @@ static void mounts_are_their_owners(void **state)
     assert_false(service_entry_is_for(&entry, &nobody));
 }
 
+/* ---- How workers are confined ---------------------------------------------------------------------------------------- */
+
+#define HEAP_HANDLES_EXTENSIONS (1ull << 12 | 1ull << 24 | 1ull << 32)
+#define NO_NEW_CODE (1ull << 36)
+#define FONTS (1ull << 48)
+#define PROGRAMS (1ull << 52 | 1ull << 56)
+#define SYSTEM_FIRST (1ull << 60)
+
+static void each_system_gets_what_it_knows(void **state)
+{
+    static const struct {
+        struct service_system system;
+        bool contained, no_children; /* of a local image */
+        uint64_t mitigations;
+    } table[] = {
+        {{6, 1, 7601, false}, false, false, 0}, /* Windows 7 refuses any flag of these */
+        {{6, 1, 7601, true}, false, false, 0},  /* whatever functions somebody has put there */
+        {{6, 2, 9200, true}, true, false, HEAP_HANDLES_EXTENSIONS},
+        {{6, 2, 9200, false}, false, false, HEAP_HANDLES_EXTENSIONS},
+        {{6, 3, 9600, true}, true, false, HEAP_HANDLES_EXTENSIONS | NO_NEW_CODE},
+        {{10, 0, 10240, true}, true, false, HEAP_HANDLES_EXTENSIONS | NO_NEW_CODE | FONTS},
+        {{10, 0, 10586, true}, true, true, HEAP_HANDLES_EXTENSIONS | NO_NEW_CODE | FONTS | PROGRAMS},
+        {{10, 0, 14393, true}, true, true, HEAP_HANDLES_EXTENSIONS | NO_NEW_CODE | FONTS | PROGRAMS | SYSTEM_FIRST},
+        {{10, 0, 26100, true}, true, true, HEAP_HANDLES_EXTENSIONS | NO_NEW_CODE | FONTS | PROGRAMS | SYSTEM_FIRST},
+        {{11, 0, 1, true}, true, true, HEAP_HANDLES_EXTENSIONS | NO_NEW_CODE | FONTS | PROGRAMS | SYSTEM_FIRST},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct service_confinement local = {0}, remote = {0};
+
+        assert_true(service_confinement_plan(&table[i].system, false, 0, &local));
+        assert_true(service_confinement_plan(&table[i].system, true, 0, &remote));
+        assert_int_equal(table[i].contained, local.app_container);
+        assert_int_equal(table[i].contained, service_confinement_why_not(&table[i].system, false) == NULL);
+        /* The network, and nothing else. */
+        assert_false(remote.app_container);
+        assert_string_equal("its image is on a server", service_confinement_why_not(&table[i].system, true));
+        assert_true(local.mitigations == table[i].mitigations && remote.mitigations == table[i].mitigations);
+        assert_int_equal(table[i].no_children, local.no_children);
+        assert_int_equal(table[i].no_children, remote.no_children);
+    }
+}
+
+static void what_does_not_start_gives_up_one_thing_at_a_time(void **state)
+{
+    static const struct service_system newest = {10, 0, 26100, true}, oldest = {6, 1, 7601, false};
+    struct service_confinement plan;
+
+    (void)state;
+    assert_true(service_confinement_plan(&newest, false, 0, &plan));
+    assert_true(plan.app_container && plan.mitigations && plan.no_children);
+    assert_true(service_confinement_plan(&newest, false, 1, &plan));
+    assert_true(plan.app_container && !plan.mitigations && !plan.no_children);
+    assert_true(service_confinement_plan(&newest, false, 2, &plan));
+    assert_true(!plan.app_container && plan.mitigations && plan.no_children);
+    assert_true(service_confinement_plan(&newest, false, 3, &plan));
+    assert_true(!plan.app_container && !plan.mitigations && !plan.no_children);
+    assert_false(service_confinement_plan(&newest, false, 4, &plan));
+    assert_true(service_confinement_plan(&newest, true, 1, &plan));
+    assert_true(!plan.app_container && !plan.mitigations && !plan.no_children);
+    assert_false(service_confinement_plan(&newest, true, 2, &plan));
+    /* No rung is tried twice. */
+    assert_true(service_confinement_plan(&oldest, false, 0, &plan));
+    assert_false(service_confinement_plan(&oldest, false, 1, &plan));
+}
+
 /* ---- Trying again ---------------------------------------------------------------------------------------------------- */
 
 static void what_is_lost_is_tried_again_a_few_times(void **state)
@@ -400,6 +468,8 @@ int main(void)
         cmocka_unit_test(servers_folders_and_new_files),
         cmocka_unit_test(an_image_on_a_server_has_no_files),
         cmocka_unit_test(mounts_are_their_owners),
+        cmocka_unit_test(each_system_gets_what_it_knows),
+        cmocka_unit_test(what_does_not_start_gives_up_one_thing_at_a_time),
         cmocka_unit_test(what_is_lost_is_tried_again_a_few_times),
         cmocka_unit_test(a_hostile_image_does_not_spin),
         cmocka_unit_test(files_are_opened_by_another),
