@@ -33,10 +33,12 @@ static void as_description(const uint8_t *data, size_t size)
 /* The MD5s of metadata come right again, or no change of it would get any further. */
 static void mend(uint8_t *file, size_t size)
 {
-    for (size_t at = 0; at + MRIMGX_META_HEADER <= size; at++) {
-        size_t data = at + MRIMGX_META_HEADER;
+    const uint8_t *found = file;
 
-        if (file[at] == '$' && platter_inside(data, platter_le32(file + at + 8), size) &&
+    while ((found = memchr(found, '$', size - (size_t)(found - file))) != NULL) {
+        size_t at = (size_t)(found++ - file), data = at + MRIMGX_META_HEADER;
+
+        if (data <= size && platter_inside(data, platter_le32(file + at + 8), size) &&
             (memcmp(file + at, "$INDEX  ", 8) == 0 || memcmp(file + at, "$TRACK0 ", 8) == 0 ||
              memcmp(file + at, "$EPT    ", 8) == 0 || memcmp(file + at, "$JSON   ", 8) == 0))
             platter_mrimgx_md5(file + data, platter_le32(file + at + 8), file + at + 12);
