@@ -10,6 +10,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import Tap  # noqa: E402
+
 ROOT = os.environ.get("PLATTER_ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILDS = os.environ.get("PLATTER_BUILDS", os.path.join(ROOT, "build"))
 SOURCES = [  # message file, windmc's options, header with the numbers, program that holds them
@@ -19,16 +22,7 @@ SOURCES = [  # message file, windmc's options, header with the numbers, program 
 INFORMATION, WARNING, ERROR = 1, 2, 3
 EVENT_LOG_KEYS = ("EventMessageFile", "TypesSupported")
 
-cases = failures = 0
-
-
-def case(name, problems, skip=None):
-    global cases, failures
-    cases += 1
-    for problem in problems:
-        print("#", problem)
-    failures += bool(problems)
-    print(f"{'not ok' if problems else 'ok'} {cases} - {name}{' # SKIP ' + skip if skip else ''}")
+tap = Tap()
 
 
 def text(path):
@@ -98,22 +92,21 @@ def main():
         wanted = numbers(header)
         with tempfile.TemporaryDirectory() as folder:
             table, messages = compile_messages(path, options, folder)
-        case(f"{path}: {len(messages)} messages, with the numbers of {header}",
-             check_messages(wanted, messages) if wanted else ["no numbers found"])
-        case(f"{path}: what they insert is given", check_insertions(messages))
-        case(f"{path}: no message asks for an image's name",
-             [m for m in messages.values() if re.search(r"\b(path|file)\b", m)])
-        case(f"{program} holds them, in both builds", check_program(table, program))
+        tap.case(f"{path}: {len(messages)} messages, with the numbers of {header}",
+                 check_messages(wanted, messages) if wanted else ["no numbers found"])
+        tap.case(f"{path}: what they insert is given", check_insertions(messages))
+        tap.case(f"{path}: no message asks for an image's name",
+                 [m for m in messages.values() if re.search(r"\b(path|file)\b", m)])
+        tap.case(f"{program} holds them, in both builds", check_program(table, program))
         planted = dict(messages)
         planted.pop(next(iter(planted)))
-        case(f"{path}: a message that is missing would be noticed",
-             [] if check_messages(wanted, planted) else ["it was not"])
+        tap.case(f"{path}: a message that is missing would be noticed",
+                 [] if check_messages(wanted, planted) else ["it was not"])
     inf = text("driver/platter.inf")
-    case("the INF registers the driver as a source of the System log",
-         [key for key in EVENT_LOG_KEYS if not re.search(rf"^HKR,, {key},", inf, re.M)] +
-         ([] if re.search(r"^AddService = platter, 0x00000002, Service, EventLog$", inf, re.M) else ["no event log section"]))
-    print(f"1..{cases}")
-    return 1 if failures else 0
+    tap.case("the INF registers the driver as a source of the System log",
+             [key for key in EVENT_LOG_KEYS if not re.search(rf"^HKR,, {key},", inf, re.M)] +
+             ([] if re.search(r"^AddService = platter, 0x00000002, Service, EventLog$", inf, re.M) else ["no event log section"]))
+    return tap.end()
 
 
 if __name__ == "__main__":

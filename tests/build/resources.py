@@ -13,11 +13,13 @@ import struct
 import sys
 import xml.etree.ElementTree as tree
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import Tap, skip_all  # noqa: E402
+
 try:
     import pefile
 except ImportError:
-    print("1..0 # skip python3-pefile is not installed")
-    sys.exit(0)
+    skip_all("python3-pefile is not installed")
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ICON, GROUP_ICON, VERSION, MANIFEST = 3, 14, 16, 24
@@ -26,16 +28,7 @@ SECTION_EXECUTE, SECTION_WRITE = 0x20000000, 0x80000000
 SIZES = [16, 32, 48, 256]
 SYSTEMS = {"{35138b9a-5d96-4fbd-8e2d-a2440225f93a}", "{4a2f28e3-53b9-4441-ba9c-d69d4a4a6e38}",
            "{1f676c76-80e1-4239-95bb-83d0f6d0da78}", "{8e0f7a12-bfb3-4fe8-b9a5-48fd50a15a9a}"}
-count = failed = 0
-
-
-def tell(problems, name):
-    global count, failed  # pylint: disable=global-statement
-    count += 1
-    failed += bool(problems)
-    for problem in problems:
-        print(f"# {problem}")
-    print(f"{'not ' if problems else ''}ok {count} - {name}")
+tap = Tap()
 
 
 def version_of_project():
@@ -211,7 +204,7 @@ def bites(path, version):
         finally:
             os.unlink(target)
             os.rmdir(os.path.dirname(target))
-        tell([] if found else ["nothing was found"], f"found: {what}")
+        tap.case(f"found: {what}", [] if found else ["nothing was found"])
 
 
 def main():
@@ -225,19 +218,18 @@ def main():
     for folder in folders:
         paths = sorted(p for kind in ("exe", "sys", "dll") for p in glob.glob(os.path.join(folder, f"platter*.{kind}")))
         names = {os.path.basename(path) for path in paths}
-        tell([f"{name} is missing" for name in ("platter.exe", "platter.sys") if name not in names],
-             f"{os.path.basename(folder)}: {', '.join(sorted(names))}")
+        tap.case(f"{os.path.basename(folder)}: {', '.join(sorted(names))}",
+                 [f"{name} is missing" for name in ("platter.exe", "platter.sys") if name not in names])
         for path in paths:
             seen.add(path)
-            tell(list(look(path, version)), os.path.relpath(path, os.path.dirname(os.path.abspath(folder))))
+            tap.case(os.path.relpath(path, os.path.dirname(os.path.abspath(folder))), list(look(path, version)))
     program = next((path for path in seen if path.endswith("win64/platter.exe")), None)
     if program:
         bites(program, version)
     icon = os.path.join(ROOT, "resources", "platter.ico")
     code = os.spawnl(os.P_WAIT, sys.executable, sys.executable, os.path.join(ROOT, "resources", "icon.py"), "--check", icon)
-    tell([] if code == 0 else ["resources/icon.py draws something else"], "resources/platter.ico is what its script draws")
-    print(f"1..{count}")
-    sys.exit(failed > 0)
+    tap.case("resources/platter.ico is what its script draws", [] if code == 0 else ["resources/icon.py draws something else"])
+    sys.exit(tap.end())
 
 
 if __name__ == "__main__":

@@ -15,15 +15,17 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import Tap, skip_all  # noqa: E402
+
 try:
     import yaml
 except ImportError:
-    print("1..0 # skip python3-yaml is not installed")
-    sys.exit(0)
+    skip_all("python3-yaml is not installed")
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOOL = os.path.join(ROOT, "setup", "winget.py")
-count = failed = 0
+tap = Tap()
 
 URL = r"https?://.+"
 COMMON = {"PackageIdentifier": r"[^.\s\\/:*?\"<>|]{1,32}(\.[^.\s\\/:*?\"<>|]{1,32}){1,7}", "PackageVersion": r"[0-9.]{1,128}",
@@ -40,21 +42,6 @@ RESPONSES = set("packageInUse installInProgress fileInUse diskFull invalidParame
                 "insufficientMemory noNetwork contactSupport rebootRequiredForInstall rebootInitiated".split())
 # Setup's own statuses that winget has no word for.
 NO_WORD = {"STEPS_DONE", "STEPS_FAILED", "STEPS_NOT_ELEVATED", "STEPS_INTERRUPTED"}
-
-
-def tell(good, name, why=""):
-    global count, failed  # pylint: disable=global-statement
-    count += 1
-    failed += not good
-    if not good:
-        print("# " + str(why).replace("\n", "\n# "))
-    print(f"{'' if good else 'not '}ok {count} - {name}")
-
-
-def skip(name, why):
-    global count  # pylint: disable=global-statement
-    count += 1
-    print(f"ok {count} - {name} # SKIP {why}")
 
 
 def problems(manifest):
@@ -120,46 +107,45 @@ def main():
             with open(os.path.join(folder, name), "wb") as file:
                 file.write(content[name])
         run, found = write(folder, "--url", "https://example.org/releases/")
-        tell(run.returncode == 0 and not run.stdout, "the manifests are written", run.stdout)
-        tell(set(found) == set(KINDS), "there is one of each kind", found.keys())
+        tap.check("the manifests are written", run.returncode == 0 and not run.stdout, run.stdout)
+        tap.check("there is one of each kind", set(found) == set(KINDS), found.keys())
         for kind, manifest in sorted(found.items()):
             bad = list(problems(manifest))
-            tell(not bad, f"{kind}: keeps our rules", "\n".join(bad))
+            tap.check(f"{kind}: keeps our rules", not bad, "\n".join(bad))
             if schemas:
                 bad = list(schema_problems(manifest, schemas))
-                tell(not bad, f"{kind}: keeps Microsoft's schema", "\n".join(bad))
-        tell({m["PackageVersion"] for m in found.values()} == {"1.10.0"}, "the version is a text, and whole")
+                tap.check(f"{kind}: keeps Microsoft's schema", not bad, "\n".join(bad))
+        tap.check("the version is a text, and whole", {m["PackageVersion"] for m in found.values()} == {"1.10.0"})
         for installer in found["installer"]["Installers"]:
             name = os.path.basename(installer["InstallerUrl"])
-            tell(installer["InstallerSha256"] == hashlib.sha256(content[name]).hexdigest().upper(), f"{name}: its sum")
-            tell(installer["InstallerUrl"] == "https://example.org/releases/" + name, f"{name}: its address")
+            tap.check(f"{name}: its sum", installer["InstallerSha256"] == hashlib.sha256(content[name]).hexdigest().upper())
+            tap.check(f"{name}: its address", installer["InstallerUrl"] == "https://example.org/releases/" + name)
         first = {path: open(path, "rb").read() for path in glob.glob(os.path.join(folder, "out", "*"))}
         write(folder, "--url", "https://example.org/releases/")
-        tell(first == {path: open(path, "rb").read() for path in first}, "written again, they are the same")
+        tap.check("written again, they are the same", first == {path: open(path, "rb").read() for path in first})
         run, found = write(folder)
-        tell("for looking at only" in run.stdout.decode() and ".invalid/" in found["installer"]["Installers"][0]["InstallerUrl"],
-             "without an address that is said, and the address cannot exist", run.stdout)
+        tap.check("without an address that is said, and the address cannot exist",
+                  "for looking at only" in run.stdout.decode() and ".invalid/" in found["installer"]["Installers"][0]["InstallerUrl"], run.stdout)
         run, _ = write(folder, "--url", "ftp://example.org")
-        tell(run.returncode == 1, "an address that winget does not take is refused", run.stdout)
+        tap.check("an address that winget does not take is refused", run.returncode == 1, run.stdout)
         os.unlink(os.path.join(folder, "platter-setup-1.10.0.exe"))
         run, _ = write(folder)
-        tell(run.returncode == 1 and b"No such file" in run.stdout, "an installer that is not there is refused", run.stdout)
+        tap.check("an installer that is not there is refused", run.returncode == 1 and b"No such file" in run.stdout, run.stdout)
         for key, value in (("PackageIdentifier", "Platter"), ("ReleaseDate", "today"), ("InstallerType", "zip"), ("Installers", [])):
-            tell(list(problems({**found["installer"], key: value})), f"the rules bite: {key}")
+            tap.check(f"the rules bite: {key}", list(problems({**found["installer"], key: value})))
     if not schemas:
-        skip("they keep Microsoft's schemas", "PLATTER_WINGET_SCHEMAS names no folder with them; our own rules only")
+        tap.skip("they keep Microsoft's schemas", "PLATTER_WINGET_SCHEMAS names no folder with them; our own rules only")
     wrong = [name for name, (number, _) in winget.EXITS.items() if exits().get(name) != number]
-    tell(not wrong, "the exit statuses are those of setup", wrong)
+    tap.check("the exit statuses are those of setup", not wrong, wrong)
     # 20 to 22 are told among setup's own programs only.
     missing = [name for name, number in exits().items()
                if not 20 <= number <= 22 and (name in winget.EXITS) == (name in NO_WORD)]
-    tell(not missing, "each of them has its word, or none and is known for it", missing)
+    tap.check("each of them has its word, or none and is known for it", not missing, missing)
     with open(os.path.join(ROOT, "docs", "install.md"), encoding="utf-8") as file:
         table = {int(number) for number in re.findall(r"^\| (\d+) \| ", file.read(), re.MULTILINE)}
     told = {number for number in exits().values() if not 20 <= number <= 22}
-    tell(table == told, "docs/install.md has the same", table ^ told)
-    print(f"1..{count}")
-    sys.exit(failed > 0)
+    tap.check("docs/install.md has the same", table == told, table ^ told)
+    sys.exit(tap.end())
 
 
 if __name__ == "__main__":

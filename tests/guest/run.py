@@ -19,9 +19,10 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path.insert(0, HERE)
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 import guest  # noqa: E402
 import steps  # noqa: E402
+from tap import Tap, skip_all  # noqa: E402
 
 PROGRAMS = ("platter.sys", "platter.inf", "guest/platter.exe", "guest/points.exe", "guest/rig.exe", "guest/eject.sys")
 # What a kernel says when something has gone wrong inside it.
@@ -30,27 +31,6 @@ WRONG = re.compile(r"Assertion .*failed|\*\*\* Assert|Break, or Ignore|kdb:>|Fat
                    r"Unhandled exception|Entered debugger|deadlock detected in driver", re.IGNORECASE)
 HARMLESS = re.compile(r"Work Queue Deadlock detected")  # a slow machine
 PICTURE_EVERY = 5
-
-
-class Tap:
-    def __init__(self):
-        self.count = self.failed = 0
-
-    def case(self, good, title, notes=()):
-        self.count += 1
-        self.failed += not good
-        for note in notes:
-            print(f"# {note}")
-        print(f"{'ok' if good else 'not ok'} {self.count} - {title}", flush=True)
-
-    def skip(self, title, why):
-        self.count += 1
-        print(f"ok {self.count} - {title} # SKIP {why}", flush=True)
-
-
-def skip_all(why):
-    print(f"1..0 # skip {why}")
-    sys.exit(0)
 
 
 def run(*command):
@@ -161,7 +141,7 @@ def judge_steps(tap, plan, results, folder):
             wrong = f"its output is not that of {step.same_as}"
         if outcome is None:
             if step.title:
-                tap.case(False, f"{step.name}: {step.title} (not reached)")
+                tap.check(f"{step.name}: {step.title} (not reached)", False)
             else:
                 broken.append(step.name)
         elif wrong and unable:
@@ -169,13 +149,13 @@ def judge_steps(tap, plan, results, folder):
         elif wrong:
             notes = [step.line(), wrong, *(f"| {line}" for line in output.splitlines()[:20])]
             if step.title:
-                tap.case(False, f"{step.name}: {step.title}", notes)
+                tap.check(f"{step.name}: {step.title}", False, *notes)
             else:
                 broken.append(step.name)
                 print(*(f"# {step.name}: {note}" for note in notes), sep="\n")
         elif step.title:
-            tap.case(True, f"{step.name}: {step.title} ({milliseconds / 1000:.1f} s)")
-    tap.case(not broken, "every step on the way did what it had to", [f"{len(broken)} did not: {', '.join(broken[:12])}"] if broken else [])
+            tap.check(f"{step.name}: {step.title} ({milliseconds / 1000:.1f} s)", True)
+    tap.check("every step on the way did what it had to", not broken, f"{len(broken)} did not: {', '.join(broken[:12])}")
 
 
 def judge_images(tap, disk, folder, files):
@@ -196,9 +176,9 @@ def judge_images(tap, disk, folder, files):
             run("fsck.fat", "-n", image)
             for path, original in comparisons:
                 same(image, path, original)
-            tap.case(True, title)
+            tap.check(title, True)
         except guest.GuestError as error:
-            tap.case(False, title, str(error).splitlines())
+            tap.check(title, False, error)
 
     large, part = os.path.join(files, "large.bin"), os.path.join(files, "part.bin")
     echo = os.path.join(folder, "echo")
@@ -214,7 +194,7 @@ def judge_images(tap, disk, folder, files):
             continue  # mounted for writing: file systems may note that
         disk.get(f"t/{name}", after)
         with open(before, "rb") as one, open(after, "rb") as other:
-            tap.case(one.read() == other.read(), f"{name}, mounted read-only, is what it was, byte by byte")
+            tap.check(f"{name}, mounted read-only, is what it was, byte by byte", one.read() == other.read())
 
 
 def judge_letters(tap, folder):
@@ -226,8 +206,8 @@ def judge_letters(tap, folder):
         told = set()
     seen = set(output_of(folder, "parts-letters").removeprefix("letters "))
     before = set(output_of(folder, "letters-before").removeprefix("letters "))
-    tap.case(len(told) == 3 and seen - before == told, "the three letters that the system chose are those that platter tells",
-             [f"told {sorted(told)}, there {sorted(seen)}, before {sorted(before)}"])
+    tap.check("the three letters that the system chose are those that platter tells", len(told) == 3 and seen - before == told,
+              f"told {sorted(told)}, there {sorted(seen)}, before {sorted(before)}")
 
 
 def main():
@@ -282,14 +262,13 @@ def main():
     try:
         judge_images(tap, disk, folder, files)
     except guest.GuestError as error:
-        tap.case(False, "the images can be taken out of the guest", str(error).splitlines())
-    tap.case(outcome == "restarted", "the guest came to its end and restarted by itself", [f"it {outcome}"])
-    tap.case(not watch.wrong, "the kernel's debug output has no assertion, no stop and no other complaint", watch.wrong[:40])
-    tap.case(os.path.exists(picture) and os.path.getsize(picture) > 4096, "a picture of the desktop is kept",
-             [os.path.relpath(picture, ROOT)])
+        tap.check("the images can be taken out of the guest", False, error)
+    tap.check("the guest came to its end and restarted by itself", outcome == "restarted", f"it {outcome}")
+    tap.check("the kernel's debug output has no assertion, no stop and no other complaint", not watch.wrong, *watch.wrong[:40])
+    tap.check("a picture of the desktop is kept", os.path.exists(picture) and os.path.getsize(picture) > 4096,
+              os.path.relpath(picture, ROOT))
     os.unlink(disk.path)
-    print(f"1..{tap.count}")
-    return 1 if tap.failed else 0
+    return tap.end()
 
 
 if __name__ == "__main__":

@@ -14,19 +14,13 @@ import sys
 import tempfile
 import uuid
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import Tap, skip_all  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PLATTER = os.path.join(ROOT, "build/host/platter")
 CLUSTER = 512 # of the QCOW2 images, so that damage can be as small as that
-cases = failed = 0
-
-
-def case(name, good, *notes):
-    global cases, failed
-    cases += 1
-    failed += not good
-    for note in notes if not good else ():
-        print("#", str(note).replace("\n", "\n# "))
-    print(("ok" if good else "not ok"), cases, "-", name)
+tap = Tap()
 
 
 def run(*command, **options):
@@ -136,7 +130,7 @@ def try_fat(bits, mib, rng):
     for cluster, path in owners.items():
         chains.setdefault(path, []).append(cluster)
     pieces = sum(b != a + 1 for chain in chains.values() for a, b in zip(chain, chain[1:]))
-    case(f"{name}: files lie in {pieces} pieces more than there are files", pieces > 5)
+    tap.check(f"{name}: files lie in {pieces} pieces more than there are files", pieces > 5)
     wrong = []
     files = [path for path in chains if not path.endswith("/")]
     for path in files:
@@ -147,28 +141,28 @@ def try_fat(bits, mib, rng):
                 "name": path, "file_offset": index * size + place - at[chains[path][index]]}
         if found["damaged"] != [want] or found["status"] != 8:
             wrong.append((want, found["damaged"]))
-    case(f"{name}: a damaged sector of each of {len(files)} files is told to be its, and which", not wrong, *wrong[:2])
+    tap.check(f"{name}: a damaged sector of each of {len(files)} files is told to be its, and which", not wrong, *wrong[:2])
     both = rng.sample(files, 5)
     places = sorted(at[chains[path][0]] for path in both)
     found = disk.verify(places)
-    case(f"{name}: of five damaged places each is told", names(found, "file") == sorted(both) and covered(found, places), found)
+    tap.check(f"{name}: of five damaged places each is told", names(found, "file") == sorted(both) and covered(found, places), found)
     free = rng.choice([cluster for cluster in at if cluster not in owners])
     found = disk.verify([at[free]])
-    case(f"{name}: damage where no file is", [p["kind"] for p in found["damaged"]] == ["free"], found)
+    tap.check(f"{name}: damage where no file is", [p["kind"] for p in found["damaged"]] == ["free"], found)
     found = disk.verify([at[chains["/folder/Größer/DEEP/"][0]]])
-    case(f"{name}: a damaged folder is named as the file system's own",
-         names(found, "metadata") == ["folder /folder/Größer/DEEP"], found)
+    tap.check(f"{name}: a damaged folder is named as the file system's own",
+              names(found, "metadata") == ["folder /folder/Größer/DEEP"], found)
     found = disk.verify([0])
-    case(f"{name}: with a damaged boot sector nothing is made up", [p["kind"] for p in found["damaged"]] == ["unknown"], found)
+    tap.check(f"{name}: with a damaged boot sector nothing is made up", [p["kind"] for p in found["damaged"]] == ["unknown"], found)
     with open(volume, "rb") as file:
         reserved = struct.unpack("<H", file.read(16)[14:16])[0] * 512
     found = disk.verify([reserved])
-    case(f"{name}: a damaged table is named, and its copy used", names(found, "metadata") == ["file allocation table 1"] and
+    tap.check(f"{name}: a damaged table is named, and its copy used", names(found, "metadata") == ["file allocation table 1"] and
          not names(found, "unknown"), found)
     folders = [at[c] + i for path, chain in chains.items() if path.endswith("/") for c in chain for i in range(0, size, CLUSTER)]
     victim = next(path for path in files if path.startswith("/folder/"))
     found = disk.verify(folders + [at[chains[victim][0]]])
-    case(f"{name}: with all folders damaged nothing is made up", victim not in names(found, "file") and
+    tap.check(f"{name}: with all folders damaged nothing is made up", victim not in names(found, "file") and
          "unknown" in [p["kind"] for p in found["damaged"]], found["damaged"])
 
 
@@ -204,24 +198,24 @@ def try_ntfs(rng):
             want = "attribute 0x50 of /"
         if [(p["kind"], p["name"]) for p in found] != [(kind, want)]:
             wrong.append((kind, want, found))
-    case(f"NTFS: {kinds['file']} places in files, {kinds['metadata']} in its own, {kinds['free']} in none, as ntfscluster has them",
-         not wrong and min(kinds.values()) >= 5, *wrong[:3])
+    tap.check(f"NTFS: {kinds['file']} places in files, {kinds['metadata']} in its own, {kinds['free']} in none, as ntfscluster has them",
+              not wrong and min(kinds.values()) >= 5, *wrong[:3])
     owners = must("ntfscluster", "-q", "-f", "-c", "0-4095", "ntfs.img")
-    case("NTFS: a stream is among them", "(a stream)" in owners)
+    tap.check("NTFS: a stream is among them", "(a stream)" in owners)
     boot = bytes(disk.image[0:0])
     with open("ntfs.img", "rb") as file:
         boot = file.read(512)
     mft = struct.unpack("<Q", boot[48:56])[0] * 4096
     found = disk.verify([mft + 66 * 1024, mft + 66 * 1024 + 512])
-    case("NTFS: a damaged record is named as the table's, with its place in it",
-         [(p["name"], p["file_offset"]) for p in found["damaged"]] == [("$MFT", 66 * 1024)], found["damaged"])
+    tap.check("NTFS: a damaged record is named as the table's, with its place in it",
+              [(p["name"], p["file_offset"]) for p in found["damaged"]] == [("$MFT", 66 * 1024)], found["damaged"])
     data = struct.unpack("<Q", boot[40:48])[0]
     found = disk.verify([data * 512 // CLUSTER * CLUSTER])
-    case("NTFS: the copy of the boot sector", [p["kind"] for p in found["damaged"]] == ["metadata"], found["damaged"])
+    tap.check("NTFS: the copy of the boot sector", [p["kind"] for p in found["damaged"]] == ["metadata"], found["damaged"])
     found = disk.verify([0])
-    case("NTFS: with a damaged boot sector nothing is made up", [p["kind"] for p in found["damaged"]] == ["unknown"], found)
+    tap.check("NTFS: with a damaged boot sector nothing is made up", [p["kind"] for p in found["damaged"]] == ["unknown"], found)
     found = disk.verify([mft, mft + 512])
-    case("NTFS: without its first record nothing is made up", [p["kind"] for p in found["damaged"]] == ["unknown"], found)
+    tap.check("NTFS: without its first record nothing is made up", [p["kind"] for p in found["damaged"]] == ["unknown"], found)
 
 
 def try_partitions():
@@ -234,16 +228,16 @@ def try_partitions():
     fat = int(parts[1][1]) + data + (first - 2) * size
     found = disk.verify([0x200, fat, int(parts[2][1])])
     told = [(p["partition"], p["filesystem"], p["kind"], p["name"]) for p in found["damaged"]]
-    case("a disk: partition, file system and file of each place", sorted(told, key=str) == sorted([
+    tap.check("a disk: partition, file system and file of each place", sorted(told, key=str) == sorted([
         (2, "fat32", "file", "/large.bin"), (3, None, "unknown", "no known file system"),
         (None, None, "outside", "outside of the partitions")], key=str), told)
     status, out, _ = run(PLATTER, "verify", "disk.img")
-    case("without damage nothing is told", status == 0 and "damaged" not in out, out)
+    tap.check("without damage nothing is told", status == 0 and "damaged" not in out, out)
     with open("damaged.qcow2", "r+b") as image:
         image.seek(disk.entry(fat))
         image.write(struct.pack(">Q", 1 << 63 | 1 << 50))
     status, out, _ = run(PLATTER, "verify", "damaged.qcow2")
-    case("as text", status == 8 and f"damaged: 512 bytes at byte {fat} of the disk: partition 2, file /large.bin, from its byte 0 on" in out, out)
+    tap.check("as text", status == 8 and f"damaged: 512 bytes at byte {fat} of the disk: partition 2, file /large.bin, from its byte 0 on" in out, out)
 
 
 def ntfs_files(first, last):
@@ -265,7 +259,7 @@ def try_backup():
     disk.put(1 << 20, volume)
     writer.Set(".").backup([disk], "ntfs.mrimgx", 0)
     found = verify("ntfs.mrimgx")
-    case("a backup: whole, nothing is damaged", found["status"] == 0 and found["checksums"] and not found["damaged"], found)
+    tap.check("a backup: whole, nothing is damaged", found["status"] == 0 and found["checksums"] and not found["damaged"], found)
     with open("ntfs.mrimgx", "rb") as file:
         image = bytearray(file.read())
     index = image.index(b"$INDEX  ") + 32 + 8
@@ -283,7 +277,7 @@ def try_backup():
         several += len(files) > 1
         if names(found, "file") != files or found["status"] != 8 or sum(p["length"] for p in found["damaged"]) != writer.BLOCK:
             wrong.append((block, files, found))
-    case(f"a backup: the files of each damaged block, and no others; of several {several} times", not wrong, *wrong[:2])
+    tap.check(f"a backup: the files of each damaged block, and no others; of several {several} times", not wrong, *wrong[:2])
 
 
 def try_vhdx():
@@ -304,14 +298,13 @@ def try_vhdx():
         files, found = ntfs_files(block * 256, block * 256 + 255), verify("ntfs.vhdx")
         if names(found, "file") != files or sum(p["length"] for p in found["damaged"]) != 1 << 20 or found["status"] != 8:
             wrong.append((block, files, found))
-    case("VHDX: the files of a block that is not there, and no others", not wrong, *wrong[:2])
+    tap.check("VHDX: the files of a block that is not there, and no others", not wrong, *wrong[:2])
 
 
 def main():
     for tool in ("qemu-img", "mshowfat", "mkfs.fat", "ntfscluster", "ntfscp", "ntfsinfo", "mkntfs"):
         if not shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin:/sbin"):
-            print(f"1..0 # skip {tool} is not installed")
-            return 0
+            skip_all(f"{tool} is not installed")
     rng = random.Random(3)
     with tempfile.TemporaryDirectory(prefix="platter-test.") as work:
         os.chdir(work)
@@ -322,8 +315,7 @@ def main():
         try_backup()
         try_vhdx()
         try_partitions()
-    print(f"1..{cases}")
-    return failed != 0
+    return tap.end()
 
 
 if __name__ == "__main__":

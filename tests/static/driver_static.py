@@ -17,6 +17,9 @@ import tempfile
 import layout
 import stack
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import Tap, skip_all  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILDS = os.environ.get("PLATTER_BUILDS", os.path.join(ROOT, "build"))
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -46,18 +49,11 @@ def compile_with(build, extra, source, output):
     return done.stdout
 
 
-class Suite:
+class Suite(Tap):
     def __init__(self, work):
-        self.work, self.count, self.failed = work, 0, 0
+        super().__init__()
+        self.work = work
         self.pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
-
-    def case(self, name, problems):
-        """problems: texts; none: passed."""
-        self.count += 1
-        for line in "\n".join(problems).splitlines():
-            print(f"# {line}")
-        self.failed += bool(problems)
-        print(f"{'not ok' if problems else 'ok'} {self.count} - {name}", flush=True)
 
     def guarded(self, name, function):
         try:
@@ -134,8 +130,7 @@ class Suite:
 
 def main():
     if not shutil.which("llvm-dwarfdump"):
-        print("1..0 # skip llvm-dwarfdump is not installed")
-        return 0
+        skip_all("llvm-dwarfdump is not installed")
     with tempfile.TemporaryDirectory() as work:
         suite = Suite(work)
         suite.analyzer()
@@ -146,8 +141,7 @@ def main():
         suite.guarded("every type lies the same natively and for Windows", suite.layouts)
         suite.guarded("a type that lies otherwise is told", lambda: [] if "layout_planted" in
                       "".join(suite.layouts(["-DLAYOUT_PLANTED"])) else ["a `long` was not noticed"])
-        print(f"1..{suite.count}")
-        return 1 if suite.failed else 0
+        return suite.end()
 
 
 if __name__ == "__main__":

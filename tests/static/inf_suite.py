@@ -9,6 +9,9 @@ import tempfile
 
 from inf_lint import Inf, InfError, Lint
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import Tap  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LINT = os.path.join(ROOT, "tests", "static", "inf_lint.py")
 INF = os.path.join(ROOT, "driver", "platter.inf")
@@ -101,29 +104,19 @@ def main():
         text = file.read()
     with open(os.path.join(ROOT, "CMakeLists.txt"), encoding="utf-8") as file:
         version = re.search(r"^project\(platter VERSION ([0-9.]+)", file.read(), re.MULTILINE)[1]
-    count = failed = 0
-
-    def tell(good, name, output):
-        nonlocal count, failed
-        count += 1
-        failed += not good
-        if not good:
-            print("".join(f"# {line}\n" for line in output.splitlines()), end="")
-        print(f"{'' if good else 'not '}ok {count} - {name}")
-
+    tap = Tap()
     with tempfile.TemporaryDirectory() as folder:
         run = subprocess.run([LINT, "--version", version, INF], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        tell(run.returncode == 0 and not run.stdout, "driver/platter.inf keeps the rules", run.stdout.decode())
+        tap.check("driver/platter.inf keeps the rules", run.returncode == 0 and not run.stdout, run.stdout.decode())
         for name, old, new, want in FAULTS:
             bad, times = re.subn(old, new, text, count=1, flags=re.MULTILINE)
             code, output = lint(bad, folder, version) if times else (0, f"{old} is not in the INF")
-            tell(code and re.search(want, output) is not None and "Traceback" not in output, f"found: {name}", output)
+            tap.check(f"found: {name}", code and re.search(want, output) is not None and "Traceback" not in output, output)
         for name, old, new in ALLOWED:
             good, times = re.subn(old, new, text)
             code, output = lint(good, folder, version) if times else (1, f"{old} is not in the INF")
-            tell(not code, f"allowed: {name}", output)
-    print(f"1..{count}")
-    sys.exit(failed > 0)
+            tap.check(f"allowed: {name}", not code, output)
+    sys.exit(tap.end())
 
 
 if __name__ == "__main__":

@@ -14,20 +14,14 @@ import subprocess
 import sys
 import xml.etree.ElementTree as tree
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import Tap  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDER = os.path.join(ROOT, "setup", "policy")
 SPACE = "{http://schemas.microsoft.com/GroupPolicy/2006/07/PolicyDefinitions}"
 KEY = r"SOFTWARE\Policies\Platter"
-count = failed = 0
-
-
-def tell(problems, name):
-    global count, failed  # pylint: disable=global-statement
-    count += 1
-    failed += bool(problems)
-    for problem in problems:
-        print(f"# {problem}")
-    print(f"{'not ' if problems else ''}ok {count} - {name}")
+tap = Tap()
 
 
 def text_of(*path):
@@ -179,29 +173,26 @@ FAULTS = [
 
 
 def schema():
-    global count  # pylint: disable=global-statement
     path = os.environ.get("PLATTER_ADMX_SCHEMA")
     if not path:
-        count += 1
-        print(f"ok {count} - they keep Microsoft's schema # SKIP PLATTER_ADMX_SCHEMA names no file with it; our own rules only")
+        tap.skip("they keep Microsoft's schema", "PLATTER_ADMX_SCHEMA names no file with it; our own rules only")
         return
     for name in ("Platter.admx", "en-US/Platter.adml"):
         run = subprocess.run(["xmllint", "--noout", "--schema", path, os.path.join(FOLDER, name)], stderr=subprocess.STDOUT,
                              stdout=subprocess.PIPE, check=False)
-        tell([] if run.returncode == 0 else run.stdout.decode().splitlines(), f"{name} keeps Microsoft's schema")
+        tap.case(f"{name} keeps Microsoft's schema", [] if run.returncode == 0 else run.stdout.decode().splitlines())
 
 
 def main():
-    tell(list(load().form()), "every reference within the templates resolves")
-    tell(list(load().meaning()), "they say what docs/policy.md says and the driver and the programs read")
+    tap.case("every reference within the templates resolves", list(load().form()))
+    tap.case("they say what docs/policy.md says and the driver and the programs read", list(load().meaning()))
     for name, fault in FAULTS:
         templates = load()
         fault(templates)
         found = list(templates.form()) + list(templates.meaning())
-        tell([] if found else ["nothing was found"], f"found: {name}")
+        tap.case(f"found: {name}", [] if found else ["nothing was found"])
     schema()
-    print(f"1..{count}")
-    sys.exit(failed > 0)
+    sys.exit(tap.end())
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ import os
 import re
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import Tap  # noqa: E402
+
 ROOT = os.environ.get("PLATTER_ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGE = "docs/security.md"
 TOKENS = ("SYSTEM", "elevated", "filtered", "user", "other", "anonymous")
@@ -44,16 +47,7 @@ FILE_ROWS = {
     (1, "FAT, writable: read and write a file"): (("read a file", "write a file"), "AdminsPrivate"),
 }
 
-cases = failures = 0
-
-
-def case(name, problems):
-    global cases, failures
-    cases += 1
-    for problem in problems:
-        print("#", problem)
-    failures += bool(problems)
-    print(f"{'not ok' if problems else 'ok'} {cases} - {name}")
+tap = Tap()
 
 
 def text(path):
@@ -141,29 +135,28 @@ def main():
     page, suites = text(PAGE), text("tests/suites.txt")
     tables, tests = read_tables(page)
     cells = sum(len(cells) for rows in tables for _, cells in rows)
-    case(f"{PAGE} has two tables of what tokens may do, with {cells} cells, and {len(tests)} tests",
-         [] if len(tables) == 2 and cells >= 120 and len(tests) >= 10 else ["they were not found"])
-    case("each cell says yes or no, and names a test", check_cells(tables, tests))
+    tap.case(f"{PAGE} has two tables of what tokens may do, with {cells} cells, and {len(tests)} tests",
+             [] if len(tables) == 2 and cells >= 120 and len(tests) >= 10 else ["they were not found"])
+    tap.case("each cell says yes or no, and names a test", check_cells(tables, tests))
     for mark, (suite, test, path) in tests.items():
         problem = check_test(suites, suite, test, path)
-        case(f"{mark} {suite}: {test}", [problem] if problem else [])
+        tap.case(f"{mark} {suite}: {test}", [problem] if problem else [])
     outside = "\n".join(line for line in page.splitlines() if not re.match(r"\| \[\w\] \|", line))
-    case("each test that is listed is named somewhere", [mark for mark in tests if mark not in outside])
-    case("each mark in the text is listed",
-         sorted({mark for mark in re.findall(r"\[[A-Z]\]", outside) if mark not in tests}))
+    tap.case("each test that is listed is named somewhere", [mark for mark in tests if mark not in outside])
+    tap.case("each mark in the text is listed",
+             sorted({mark for mark in re.findall(r"\[[A-Z]\]", outside) if mark not in tests}))
     tokens, files = token_table(), file_table()
-    case(f"the tables of the tests are understood: {len(tokens)} rows and {len(files)} rows",
-         [] if len(tokens) >= 25 and len(files) == 10 else [str(sorted(tokens)), str(sorted(files))])
-    case("each cell says what its test expects", check_truth(tables, tokens, files))
+    tap.case(f"the tables of the tests are understood: {len(tokens)} rows and {len(files)} rows",
+             [] if len(tokens) >= 25 and len(files) == 10 else [str(sorted(tokens)), str(sorted(files))])
+    tap.case("each cell says what its test expects", check_truth(tables, tokens, files))
     for what, old, new in (("cell that is wrong", "| unmount | yes [T] [R] | yes [T] [R] | no [T]", "| unmount | yes [T] [R] | yes [T] [R] | yes [T]"),
                            ("cell without a test", "| eject | yes [T] |", "| eject | yes |")):
         planted = page.replace(old, new)
         noticed = check_truth(read_tables(planted)[0], tokens, files) + check_cells(*read_tables(planted))
-        case(f"a {what} would be noticed", [] if planted != page and noticed else ["it was not"])
+        tap.case(f"a {what} would be noticed", [] if planted != page and noticed else ["it was not"])
     gone = check_test(suites, "driver/tokens", "the_tables", "tests/driver/test_tokens.c")
-    case("a test that is not there would be noticed", [] if gone else ["it was not"])
-    print(f"1..{cases}")
-    return 1 if failures else 0
+    tap.case("a test that is not there would be noticed", [] if gone else ["it was not"])
+    return tap.end()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,9 @@ import os
 import re
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import Tap  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PART = re.compile(r"const struct cli_option \w+\[\] = \{.*?\};|#define CLI_\w*OPTIONS?\b[^\n]*", re.S)
 # Rows of the tables and of the macros that make up parts of them: name, what its value is called, help (NULL: not shown).
@@ -38,18 +41,6 @@ def commands(files):
                    for name in COMMAND.findall(files[path])})
 
 
-class Tap:
-    def __init__(self):
-        self.count = self.failed = 0
-
-    def case(self, title, wrong):
-        self.count += 1
-        self.failed += bool(wrong)
-        for line in wrong:
-            print(f"# {line}")
-        print(f"{'not ok' if wrong else 'ok'} {self.count} - {title}")
-
-
 def main():
     files, tap = sources(), Tap()
     shown, hidden = options(files)
@@ -64,8 +55,7 @@ def main():
     tap.case("each command is in docs/cli.md", [name for name in names if f"platter {name}" not in pages])
     tap.case("each command is in docs/platter.1",
              [name for name in names if not re.search(rf"^\.It Cm {name}$", manual, re.M)])
-    print(f"1..{tap.count}")
-    return 1 if tap.failed else 0
+    return tap.end()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import Tap  # noqa: E402
+
 ROOT = os.environ.get("PLATTER_ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HEADER = os.path.join(ROOT, "include", "platter", "protocol.h")
 COMPILERS = [  # name, compiler, objcopy
@@ -26,16 +29,7 @@ ENUM = re.compile(r"^enum platter_\w+ \{\n(.*?)^\};", re.S | re.M)
 ENUMERATOR = re.compile(r"^\s+(PLATTER_\w+)\s*=", re.M)
 NUMBER = re.compile(r"^#define (PLATTER_\w+) (?!\")", re.M)
 
-cases = failures = 0
-
-
-def case(name, problems):
-    global cases, failures
-    cases += 1
-    for problem in problems:
-        print("#", problem)
-    failures += bool(problems)
-    print(f"{'not ok' if problems else 'ok'} {cases} - {name}")
+tap = Tap()
 
 
 def read_names(text):
@@ -87,18 +81,18 @@ def main():
     stated = set(re.findall(r"^PLATTER_ASSERT_AT\((platter_\w+, \w+), \d+\)", header, re.M))
     wrong += [f"{s} is asserted and was not found" for s in stated
               if s.split(", ")[1] not in structs.get(s.split(", ")[0], [])]
-    case(f"the header's {len(structs)} structures, {fields} fields and {len(numbers)} numbers are understood", wrong)
+    tap.case(f"the header's {len(structs)} structures, {fields} fields and {len(numbers)} numbers are understood", wrong)
 
     layouts = {}
     for name, compiler, objcopy in COMPILERS:
         try:
             layouts[name] = layout(compiler, objcopy, structs, numbers)
-            case(f"{name} compiles it", [])
+            tap.case(f"{name} compiles it", [])
         except (OSError, subprocess.CalledProcessError) as error:
-            case(f"{name} compiles it", [str(error)])
+            tap.case(f"{name} compiles it", [str(error)])
     native = layouts.get("native gcc", {})
     for name in list(layouts)[1:]:
-        case(f"{name} lays it out as native gcc does", differences(native, layouts[name]))
+        tap.case(f"{name} lays it out as native gcc does", differences(native, layouts[name]))
 
     padding = []
     for name, members in structs.items():
@@ -109,15 +103,14 @@ def main():
             end = native.get(f"{name}.{field} offset", 0) + native.get(f"{name}.{field} size", 0)
         if native.get(name) != end:
             padding.append(f"hole at the end of {name}")
-    case("no structure has a hole, so none carries uninitialised bytes over the boundary", padding)
+    tap.case("no structure has a hole, so none carries uninitialised bytes over the boundary", padding)
 
     trap = {"platter_trap": ["number", "text"]}
     extra = "#include <wchar.h>\nstruct platter_trap { long number; wchar_t text[2]; };"
     found = [layout(c, o, trap, [], extra) for _, c, o in COMPILERS if c[0] != "clang"]
-    case("types that differ between the ABIs would be noticed",
-         [] if differences(found[0], found[1]) and differences(found[0], found[2]) else ["they were not"])
-    print(f"1..{cases}")
-    return 1 if failures else 0
+    tap.case("types that differ between the ABIs would be noticed",
+             [] if differences(found[0], found[1]) and differences(found[0], found[2]) else ["they were not"])
+    return tap.end()
 
 
 if __name__ == "__main__":
