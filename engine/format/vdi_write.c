@@ -3,9 +3,10 @@
  * VDI: writing in place.
  *
  * The data of a new block goes to the first free place of the file. The map, which makes it part of the disk, is held
- * back until a flush has seen the data to the medium. The header's count of blocks has to agree with the map at each
- * moment, so both go out in one write as long as they lie near each other; when the map is huge the header goes first:
- * a cut then leaves a count that is too high, which costs room, while one too low would let others write over blocks.
+ * back until a flush has seen the data to the medium. VirtualBox and QEMU put the next block where the header's count of
+ * blocks says: one that is too low, on the medium beside a newer map, would have them write over blocks. So the header
+ * goes first and is flushed, and a cut leaves a count that is too high, which costs room. Only where all that changes
+ * lies in the file's first 4 KiB, which media write in one piece, header and map go out together.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +15,8 @@
 #include "../source/file.h"
 #include "vdi.h"
 
-#define MAX_DIRTY 512u            /* pages of the map held back at most */
-#define ONE_WRITE_MOST (2u << 20) /* header and map together: disks of up to 256 GiB as VirtualBox lays them out */
-#define ALIGNMENT 4096u           /* an aligned write goes out in one, however the file was opened */
+#define MAX_DIRTY 512u  /* pages of the map held back at most */
+#define ONE_PIECE 4096u /* aligned, bytes that a medium writes all or none of */
 
 static enum platter_result no_memory(struct vdi *v, struct platter_error *err)
 {
@@ -55,12 +55,11 @@ static enum platter_result copy_page(struct vdi *v, uint64_t at, uint8_t *copy, 
     return PLATTER_OK;
 }
 
-/* `change` held. Header and map, up to the last page that differs, in one write. */
+/* `change` held. Header and map in one write; the map differs up to byte `end` of the file, at most ONE_PIECE. */
 static enum platter_result write_together(struct vdi *v, uint64_t end, struct platter_error *err)
 {
-    uint64_t rounded = (end + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    size_t length = (size_t)(rounded <= v->header.data_offset ? rounded : end), page;
-    uint8_t *image = platter_os_aligned_alloc(ALIGNMENT, (length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    size_t length = (size_t)(ONE_PIECE <= v->header.data_offset ? ONE_PIECE : end), page;
+    uint8_t *image = platter_os_aligned_alloc(ONE_PIECE, ONE_PIECE);
     enum platter_result result;
 
     if (!image)
@@ -75,7 +74,7 @@ static enum platter_result write_together(struct vdi *v, uint64_t end, struct pl
     return result;
 }
 
-/* `change` held. The header, then page by page. */
+/* `change` held. The header, and when it is on the medium the map, page by page. */
 static enum platter_result write_apart(struct vdi *v, struct platter_error *err)
 {
     enum platter_result result = platter_block_write(v->m.file, v->header.raw, VDI_HEADER_BYTES, 0, err);
@@ -107,7 +106,7 @@ static enum platter_result flush_map(struct vdi *v, struct platter_error *err)
     end = end + PLATTER_TABLE_PAGE < v->map.bytes ? end + PLATTER_TABLE_PAGE : v->map.bytes;
     v->header.allocated = v->used_end;
     platter_put_le32(v->header.raw + VDI_COUNT_AT, v->used_end);
-    result = v->map.offset + end <= ONE_WRITE_MOST ? write_together(v, v->map.offset + end, err) : write_apart(v, err);
+    result = v->map.offset + end <= ONE_PIECE ? write_together(v, v->map.offset + end, err) : write_apart(v, err);
     if (result)
         return result;
     while (v->dirty_count)

@@ -7,7 +7,8 @@
  *   power_cut IMAGE RAW SEED COUNT [NAME=VALUE...]
  *
  * RAW: what IMAGE holds at first. COUNT writes, discards and flushes are made, chosen by SEED.
- *   subsets=N      random subsets at each place (4); besides, everything, nothing, and each change alone or alone missing
+ *   subsets=N      random subsets at each place (4); besides, everything, nothing, and each change alone, or
+ *                  missing, or torn
  *   step=N         only one in N places (1)
  *   tear=BYTES     what a medium writes whole (512)
  *   largest=BYTES  of one write (524288)
@@ -294,7 +295,7 @@ static bool random_subsets(size_t place)
     return true;
 }
 
-/* Just before a flush: nothing of what it is to make certain, each change alone, and all but each. */
+/* Just before a flush: nothing of what it is to make certain, each change alone, all but each, and each torn. */
 static bool each_alone(size_t place)
 {
     all_fates(FATE_LOST);
@@ -309,6 +310,11 @@ static bool each_alone(size_t place)
         fates[i] = FATE_LOST;
         if (!examine(place))
             return false;
+        fates[i] = FATE_TORN;
+        for (int n = 0; n < 2 && recorder_change(pending[i])->length > tear; n++) {
+            if (!examine(place))
+                return false;
+        }
     }
     return true;
 }
