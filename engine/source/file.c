@@ -17,6 +17,7 @@ struct file_block {
     uint32_t alignment;
     bool borrowed;  /* somebody else closes the file */
     bool unflushed; /* and flushes it, once */
+    bool lossy;     /* atomic; a flush has failed: see file_flush */
     /*
      * Held alone from the read to the write of a block of which only a part is changed, and together by those who write whole
      * blocks: one of these in between would be undone, where nobody else wrote, by what was read before it.
@@ -168,8 +169,22 @@ static enum platter_result file_write(struct platter_block *base, const void *bu
 static enum platter_result file_flush(struct platter_block *base, struct platter_error *err)
 {
     struct file_block *block = (struct file_block *)base;
+    enum platter_result result;
 
-    return block->unflushed ? PLATTER_OK : platter_os_file_flush(block->file, err);
+    if (block->unflushed)
+        return PLATTER_OK;
+    /*
+     * Systems tell once that they could not write, forget what it was, and say that the next flush went well. A format
+     * that believed it would let its tables point at data that is not there.
+     */
+    if (__atomic_load_n(&block->lossy, __ATOMIC_RELAXED))
+        return platter_error_set(err, PLATTER_E_IO, base->name, PLATTER_NO_OFFSET,
+                                 "an earlier flush failed, so what was written may be lost; nothing more can be "
+                                 "flushed until it is opened again");
+    result = platter_os_file_flush(block->file, err);
+    if (result)
+        __atomic_store_n(&block->lossy, true, __ATOMIC_RELAXED);
+    return result;
 }
 
 static enum platter_result file_discard(struct platter_block *base, uint64_t offset, uint64_t length,
