@@ -179,23 +179,23 @@ typedef struct _LINE {
     size_t Used;
 } LINE;
 
-static VOID Put(LINE *line, const char *text)
+static VOID PutBytes(LINE *line, const char *text, size_t n)
 {
-    size_t n = strlen(text);
-
-    if (n > sizeof(line->Text) - 1 - line->Used)
-        n = sizeof(line->Text) - 1 - line->Used;
+    if (n > sizeof(line->Text) - line->Used)
+        n = sizeof(line->Text) - line->Used;
     memcpy(line->Text + line->Used, text, n);
     line->Used += n;
-    line->Text[line->Used] = 0;
+}
+
+static VOID Put(LINE *line, const char *text)
+{
+    PutBytes(line, text, strlen(text));
 }
 
 static VOID PutWide(LINE *line, const WCHAR *text, size_t units)
 {
-    for (size_t i = 0; i < units; i++) {
-        char c[2] = {text[i] < 0x7f ? (char)text[i] : '?', 0};
-        Put(line, c);
-    }
+    for (size_t i = 0; i < units && line->Used < sizeof(line->Text); i++)
+        line->Text[line->Used++] = text[i] < 0x7f ? (char)text[i] : '?';
 }
 
 #define FORMAT_LINE(line, format, list)                                                                                \
@@ -204,8 +204,10 @@ static VOID PutWide(LINE *line, const WCHAR *text, size_t units)
         size_t n = 1;                                                                                                  \
         int wide = 0, big = 0, star = -1;                                                                              \
         if (*f != '%') {                                                                                               \
-            char c[2] = {*f, 0};                                                                                       \
-            Put(&(line), c);                                                                                           \
+            const char *next = strchr(f, '%');                                                                         \
+            size_t run = next ? (size_t)(next - f) : strlen(f);                                                        \
+            PutBytes(&(line), f, run);                                                                                 \
+            f += run - 1;                                                                                              \
             continue;                                                                                                  \
         }                                                                                                              \
         for (f++; *f && strchr("-+ #0123456789.*", *f) && n < 12; f++) {                                               \
@@ -237,8 +239,7 @@ static VOID PutWide(LINE *line, const WCHAR *text, size_t units)
             break;                                                                                                     \
         case 'c':                                                                                                      \
             out[0] = (char)va_arg(list, int);                                                                          \
-            out[1] = 0;                                                                                                \
-            Put(&(line), out);                                                                                         \
+            PutBytes(&(line), out, 1);                                                                                 \
             break;                                                                                                     \
         case 's':                                                                                                      \
         case 'S':                                                                                                      \
@@ -262,9 +263,10 @@ static VOID PutWide(LINE *line, const WCHAR *text, size_t units)
 
 ULONG NTSIM_ABI DbgPrint(PCSTR Format, ...)
 {
-    LINE line = {.Used = 0};
+    LINE line;
     VA_LIST list;
 
+    line.Used = 0;
     VA_START(list, Format);
     FORMAT_LINE(line, Format, list)
     VA_END(list);
@@ -274,14 +276,16 @@ ULONG NTSIM_ABI DbgPrint(PCSTR Format, ...)
 
 ULONG NTSIM_ABI DbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, ...)
 {
-    LINE line = {.Used = 0};
+    LINE line;
     VA_LIST list;
 
+    line.Used = 0;
     (void)ComponentId;
     (void)Level;
     VA_START(list, Format);
     FORMAT_LINE(line, Format, list)
     VA_END(list);
     SimLog(line.Text, line.Used);
+    SimStallHere(line.Text);
     return STATUS_SUCCESS;
 }
