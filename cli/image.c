@@ -8,12 +8,26 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A pipe, which is what a shell's <(COMMAND) names. False: it is none, or nothing comes out of it. */
+static bool read_pipe(const char *path, uint8_t *line, size_t size, size_t *length)
+{
+    FILE *pipe = fopen(path, "r");
+    bool got = pipe && fgets((char *)line, (int)size, pipe);
+
+    if (pipe)
+        (void)fclose(pipe);
+    *length = got ? strlen((char *)line) : 0;
+    return got;
+}
+
 static enum platter_result read_file(const char *path, uint8_t *line, size_t size, size_t *length,
                                      struct platter_error *err)
 {
     struct platter_os_file *file;
     enum platter_result result = platter_os_file_open(path, PLATTER_OS_FILE_SHARE_WRITERS, &file, err);
 
+    if (result == PLATTER_E_FORMAT && read_pipe(path, line, size, length))
+        return PLATTER_OK;
     if (result != PLATTER_OK)
         return result;
     result = platter_os_file_read(file, line, size, 0, length, err);

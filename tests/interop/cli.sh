@@ -114,6 +114,8 @@ refuses "an empty file" 6 "empty.img" "$platter" info empty.img
 refuses "a folder" 6 "is a folder" "$platter" info .
 ln -s circle circle
 refuses "a link to itself" 3 "circle: .*symbolic links$" "$platter" info circle
+check "a password out of a pipe" "$platter" info whole.img --password-file <(echo secret)
+refuses "a folder is no password" 6 "is a folder" "$platter" info whole.img --password-file .
 refuses "a format insisted on and not found" 6 "bad.vhd" "$platter" info bad.vhd --format vhd
 check "errors in JSON name the file" json 's == 3 and j["error"]["name"] == "not_found" and j["error"]["file"] == "nothing.img" and j["error"]["os_error"] == 2' "$platter" info --json nothing.img
 refuses "output that does not arrive" 9 "standard output" sh -c "'$platter' info disk.img >/dev/full"
