@@ -66,6 +66,10 @@ statuses_told() {
     done <statuses
 }
 check "every exit status is in docs/cli.md" statuses_told
+version_told() {
+    sed -n '/^    \$ platter --version --json$/,/^    }$/s/^    \([^$]\)/\1/p' "$root/docs/cli.md" | diff - <("$platter" --version --json)
+}
+check "docs/cli.md has the version as it is" version_told
 if command -v mandoc >/dev/null; then
     check "the manual is clean" sh -c "! mandoc -Tlint -Wstyle '$root/docs/platter.1' | grep -v 'makewhatis'"
 else
