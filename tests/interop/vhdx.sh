@@ -175,7 +175,7 @@ broken() {
 }
 bat=3145728 # of the tests' own writer
 broken $bat 060000ffffff0000
-refuses "a block outside the file" 6 "at byte $bat: .*which cannot be" "$platter" convert broken.vhdx out.raw
+refuses "a block outside the file" 6 "at byte $bat: .*the file ends at" "$platter" convert broken.vhdx out.raw
 check "and nothing is left of it" test ! -e out.raw
 refuses "it can only be read" 1 "damaged and can only be read" "$tool" write broken.vhdx shadow.raw 3 10
 refuses "it is found" 8 "where none can be" "$platter" verify broken.vhdx
