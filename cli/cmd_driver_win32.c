@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_WITHIN_MS 10000u /* after the installation */
+#define ANSWER_WITHIN_MS 10000u /* after the installation, where Windows tells what is wrong */
+#define START_WITHIN_MS 40000u  /* where it tells nothing */
+#define START_AGAIN_MS 3000u
 #define POLL_MS 100u
 
 const struct cli_option cli_install_options[] = {
@@ -215,16 +217,26 @@ static enum platter_result remove_everything(const struct cli_devices *devices, 
     return result;
 }
 
-/* Until the driver answers; the system starts it on a thread of its own. */
+/*
+ * Until the driver answers; the system starts it on a thread of its own. It gives up by itself where that takes long on a busy
+ * machine (Wine's service manager: 10 seconds for a driver's host) and tells nobody, so a driver that stands still is started again.
+ */
 static enum platter_result verify(struct state *state, const wchar_t *sys, struct platter_error *err)
 {
-    uint64_t until = cli_monotonic_ms() + ANSWER_WITHIN_MS;
+    uint64_t began = cli_monotonic_ms(), start_at = began + START_AGAIN_MS;
     enum platter_result result;
 
     for (;;) {
+        uint64_t now = cli_monotonic_ms();
+
         result = look(state, err);
-        if (result != PLATTER_OK || state->answers || cli_monotonic_ms() >= until)
+        if (result != PLATTER_OK || state->answers ||
+            now - began >= (state->devices.problem ? ANSWER_WITHIN_MS : START_WITHIN_MS))
             break;
+        if (now >= start_at && !state->devices.problem && !state->service.running) {
+            cli_service_start_driver();
+            start_at = now + START_AGAIN_MS;
+        }
         Sleep(POLL_MS);
     }
     if (result != PLATTER_OK)

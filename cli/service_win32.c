@@ -73,6 +73,19 @@ enum platter_result cli_service_query(struct cli_service *service, struct platte
     return result;
 }
 
+void cli_service_start_driver(void)
+{
+    SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
+    SC_HANDLE service = manager ? OpenServiceW(manager, SERVICE_NAME, SERVICE_START) : NULL;
+
+    if (service) {
+        (void)StartServiceW(service, 0, NULL);
+        CloseServiceHandle(service);
+    }
+    if (manager)
+        CloseServiceHandle(manager);
+}
+
 /* True when it stands still, or was not running at all. */
 static bool stop(SC_HANDLE service)
 {
@@ -82,6 +95,21 @@ static bool stop(SC_HANDLE service)
     for (unsigned waited = 0; waited < STOP_MS; waited += POLL_MS) {
         if (!QueryServiceStatus(service, &status) || status.dwCurrentState == SERVICE_STOPPED)
             return true;
+        Sleep(POLL_MS);
+    }
+    return false;
+}
+
+/* One that is deleted goes when the last who has it open has closed it; until then no other of its name can be made. */
+static bool is_gone(SC_HANDLE manager)
+{
+    for (unsigned waited = 0; waited < STOP_MS; waited += POLL_MS) {
+        SC_HANDLE service = OpenServiceW(manager, SERVICE_NAME, SERVICE_QUERY_STATUS);
+
+        if (!service && GetLastError() == ERROR_SERVICE_DOES_NOT_EXIST)
+            return true;
+        if (service)
+            CloseServiceHandle(service);
         Sleep(POLL_MS);
     }
     return false;
@@ -107,6 +135,8 @@ enum platter_result cli_service_remove(bool *restart, struct platter_error *err)
     if (!DeleteService(service) && GetLastError() != ERROR_SERVICE_MARKED_FOR_DELETE)
         result = service_error(err, GetLastError(), "cannot delete the driver's service");
     CloseServiceHandle(service);
+    if (result == PLATTER_OK && !is_gone(manager))
+        *restart = true;
     if (result == PLATTER_OK && path[0] && !DeleteFileW(path) && GetLastError() != ERROR_FILE_NOT_FOUND &&
         GetLastError() != ERROR_PATH_NOT_FOUND) {
         /* Still mapped by a driver that would not unload. */

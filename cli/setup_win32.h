@@ -42,7 +42,12 @@ struct cli_service {
 };
 
 enum platter_result cli_service_query(struct cli_service *service, struct platter_error *err);
-/* Stops and deletes it, and deletes the file. Nothing there is fine. *restart: Windows will finish it at the next start. */
+/* Asks the system to start it; whether it then runs, cli_service_query tells. */
+void cli_service_start_driver(void);
+/*
+ * Stops and deletes it, and deletes the file; another can be made of its name then. Nothing there is fine. *restart: Windows will
+ * finish it at the next start.
+ */
 enum platter_result cli_service_remove(bool *restart, struct platter_error *err);
 
 /* True when both files can be read and hold the same bytes. */
