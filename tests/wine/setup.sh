@@ -4,13 +4,17 @@
 # and in use, repair, refusals, uninstall. tests/wine/setup_steps.sh fails and kills it at each step.
 set -u
 . tests/wine/lib.sh
-need makensis mandoc osslsigncode openssl
+need makensis mandoc osslsigncode openssl qemu-img
 wine_suite setup
 . tests/wine/setup_lib.sh
 image=$work/disk.img
 tests/images/make-disk.py "$image" ntfs:8 bytes:4 || { not_ok "a disk image is made"; finish; }
 check "two setups are made" make_setups
+kept=$work/kept.img
+check "and another" tests/images/make-disk.py "$kept" --table none ntfs:9
 not() { ! "$@"; }
+# hold WHAT FLAG: wt_hold in the background.
+hold() { wine_run 100 "$programs/wt_hold.exe" "$1" "$(wine_path "$2")" >"$work/hold" 2>&1 & }
 
 # ---- Refusals, on a machine without it ----
 check "an option that there is not" setup_warm_up
@@ -27,8 +31,21 @@ refuses "Windows without test signing" 6 "testsigning" setup "$older"
 wine_run 30 reg add 'HKLM\System\CurrentControlSet\Control' /v SystemStartOptions /d ' TESTSIGNING  NOEXECUTE=OPTIN' /f >/dev/null 2>&1
 # A type that has a program already.
 wine_run 30 reg add 'HKLM\Software\Classes\.vhd' /ve /d Windows.VhdFile /f >/dev/null 2>&1
+# A PATH longer than the windows that edit one take, of the kind that has names in it.
+path_key='HKLM\System\CurrentControlSet\Control\Session Manager\Environment'
+long_path="$(registry "$path_key" Path)$(printf ';%%SystemRoot%%\folder number %d' $(seq 300))"
+wine_run 30 reg add "$path_key" /v Path /t REG_EXPAND_SZ /d "$long_path" /f >/dev/null 2>&1
+check "a PATH of more than 8191 characters" [ "$(registry "$path_key" Path | wc -c)" -gt 8191 ]
 wine_run 60 "$programs/wt_unelevated.exe" "$older" /S >/dev/null 2>&1
 check "not elevated" [ $? = 4 ]
+mkdir -p "$wine_prefix/drive_c/Tools/Platter"
+echo theirs >"$wine_prefix/drive_c/Tools/Platter/version.dll"
+refuses "a folder outside of Program Files that holds something" 9 "holds files" setup "$older" '/D=C:\Tools\Platter'
+check "which is not touched" [ "$(cat "$wine_prefix/drive_c/Tools/Platter/version.dll")" = theirs ]
+rm -r "$wine_prefix/drive_c/Tools"
+refuses "one that there is not is made" 2 "FAILAT" setup "$older" /FAILAT=exchange '/D=C:\Tools\Platter'
+check "and removed" [ ! -e "$wine_prefix/drive_c/Tools/Platter" ]
+rm -rf "$wine_prefix/drive_c/Tools"
 check "nothing is there yet" [ ! -e "$folder" ]
 check "a snapshot" snapshot before
 refuses "a driver whose signer nobody trusts" 11 "TESTCERT" untrusting "$older"
@@ -64,7 +81,8 @@ check "the programs are there" [ -s "$folder/platter.exe" -a -s "$folder/platter
 check "the driver runs" installed driver status
 check "the entry in the list of programs" [ "$(registry 'HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall\Platter' DisplayVersion)" = $older_version ]
 check "with its size" [ $(($(registry 'HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall\Platter' EstimatedSize))) -gt 1000 ]
-check "PATH" grep -qF ';C:\Program Files\Platter' <<<"$(registry 'HKLM\System\CurrentControlSet\Control\Session Manager\Environment' Path)"
+check "PATH" [ "$(registry "$path_key" Path)" = "$long_path;C:\\Program Files\\Platter" ]
+check "which still has names in it" sh -c 'tr -d "\r" <"$1" | grep -q "Path *REG_EXPAND_SZ"' - <(wine_run 30 reg query "$path_key" /v Path 2>/dev/null)
 check "'Mount with Platter' on disk images" [ "$(registry 'HKCR\SystemFileAssociations\.vhd\shell\Platter.Mount' MUIVerb)" = "Mount with Platter" ]
 check "'Eject with Platter' on drives" has_key 'HKCR\Drive\shell\Platter.Eject\command'
 default_of() { wine_run 30 reg query "HKLM\\Software\\Classes\\.$1" /ve | tr -d '\r' | sed -n 's/^ .*REG_SZ *//p'; }
@@ -86,12 +104,18 @@ check "platterw mounts read-only" explorer mount --read-only "$(wine_path "$imag
 check "which the list tells" grep -q True <<<"$(installed list --json >/dev/null; in_json 'j["volumes"][0]["read_only"]')"
 letter=$(told | head -c 1)
 check "and ejects" explorer eject "$letter:"
+# A double click; nothing of Wine's shows entries of menus (docs/testing.md).
+qemu-img convert -O qcow2 "$image" "$work/double click.qcow2"
+check "a double click on a type that is Platter's" wine_run 60 start /wait /unix "$work/double click.qcow2"
+letter_of() { installed list --json >/dev/null && in_json "[v['letter'] for v in j['volumes'] if v['image'].endswith('$1')][0][0]"; }
+check "mounts" drive_reads "$(letter_of click.qcow2)" "$image" "$offset" "$length"
+check "and ejects, too" explorer eject "$(letter_of click.qcow2):"
 explorer mount "$(wine_path "$work/nothing.vhd")"
 check "platterw tells what went wrong" grep -q "nothing.vhd" <<<"$(told)"
 
 # ---- Bringing up to date ----
 check "mount" installed mount "$(wine_path "$image")" --partition 1 --letter P
-wine_run 100 "$programs/wt_hold.exe" P "$(wine_path "$work/held")" >"$work/hold" 2>&1 &
+hold P "$work/held"
 holder=$!
 check "a program opens the drive" wait_for 15 [ -e "$work/held" ]
 check "a snapshot of the older version" snapshot installed
@@ -100,15 +124,28 @@ check "which leaves everything as it was" same installed
 check "and the drive mounted" drive_reads P "$image" "$offset" "$length"
 rm -f "$work/held"
 wait "$holder"
+check "a drive that the service keeps" installed mount "$(wine_path "$kept")" --persistent --letter R
+check "reads" drive_reads R "$kept"
 check "the newer version, with a drive mounted that nobody uses" setup "$newer"
 check "is there" [ "$(version)" = $newer_version ]
 check "the drive went" drive_gone P
 check "the driver runs" installed driver status
 check "there is one entry" [ "$(wine_run 30 reg query 'HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall' 2>/dev/null | grep -c -i platter)" = 1 ]
 check "nothing of the older is left" [ ! -e "$folder/~setup" ]
-refuses "the older version is refused now" 7 "newer" setup "$older"
 
 # ---- Kept drives ----
+keeps() { installed persist list --json >/dev/null && in_json "[m for m in j['mounts'] if m['image'].endswith('$1')][0]$2"; }
+check "the service brings its drive back under its letter" wait_for 30 drive_reads R "$kept"
+worker=$(keeps kept.img "['process_id']")
+refuses "the older version is refused now" 7 "newer" setup "$older"
+check "with the kept drive served as before" [ "$worker" = "$(keeps kept.img "['process_id']")" ]
+check "by the same process" drive_reads R "$kept"
+mv "$kept" "$kept.gone"
+check "the same version again, with an image that has gone" setup "$newer"
+check "leaves no drive" drive_gone R
+check "the service tells that it is lost" grep -Eq 'lost|retrying' <<<"$(keeps kept.img "['state']")"
+check "and why" grep -q "No such file\|not found\|cannot be opened" <<<"$(keeps kept.img "['error']['message']")"
+check "it is forgotten" installed persist forget "$(wine_path "$kept")"
 check "a drive that the service keeps" installed mount "$(wine_path "$image")" --partition 1 --letter P --persistent
 check "the same version again" setup "$newer"
 check "brings it back" wait_for 30 drive_reads P "$image" "$offset" "$length"
@@ -123,7 +160,7 @@ check "repair" setup "$newer"
 check "brings back what was damaged" cmp "$folder/platter.exe" "$work/platter.exe"
 check "and what was missing" [ -s "$folder/driver/platter.inf" ]
 check "fewer components" setup "$newer" /COMPONENTS=service
-check "take them away" not grep -qF 'Platter' <<<"$(registry 'HKLM\System\CurrentControlSet\Control\Session Manager\Environment' Path)"
+check "take them away" [ "$(registry "$path_key" Path)" = "$long_path" ]
 check "the menus, too" not has_key 'HKCR\SystemFileAssociations\.vhd\shell\Platter.Mount'
 check "and are remembered" setup "$newer"
 check "as they were chosen" [ "$(registry 'HKLM\Software\Platter' Components)" = service ]
@@ -138,6 +175,21 @@ setup "$newer" /DIEAT=exchange-half >/dev/null
 check "killed in the middle, it tells so" [ $? = 10 ]
 check "the next run repairs that" setup "$newer" /COMPONENTS=service,path,explorer,startmenu
 check "and mounts work" installed mount "$(wine_path "$image")" --partition 1 --letter P
+
+# ---- Files in use ----
+check "unmount" installed unmount P:
+hold 'C:\Program Files\Platter\docs\manual.html' "$work/held"
+holder=$!
+check "a program opens the manual" wait_for 15 [ -e "$work/held" ]
+refuses "uninstall wants a restart" 194 "manual.html is in use and goes when Windows starts again" uninstall # 3010, in 8 bits
+check "nothing but that is there" [ "$(cd "$folder" && find . -type f)" = ./docs/manual.html ]
+refuses "to install before it is refused" 12 "restarted first" setup "$newer"
+rm -f "$work/held"
+wait "$holder"
+check "Windows starts again" wine_run 60 wineboot
+check "and it is gone" [ ! -e "$folder/docs/manual.html" ]
+check "install" setup "$newer"
+check "and mount" installed mount "$(wine_path "$image")" --partition 1 --letter P
 
 # ---- Uninstalling ----
 echo mine >"$folder/my file.txt"
