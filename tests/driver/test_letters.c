@@ -192,6 +192,69 @@ static void automount_is_left_alone(void **state)
         }
 }
 
+typedef struct TAKER {
+    const char *Target; /* of P:, which was free when the driver looked */
+    BOOLEAN Took;
+} TAKER;
+
+static void Taker(void *context)
+{
+    TAKER *t = context;
+
+    while (!SimMountVolumes())
+        SimYieldNow();
+    t->Took = NT_SUCCESS(SimDefineDosDevice(Rig.System, "P:", t->Target));
+}
+
+/* "IOCTL_MOUNTMGR_CREATE_POINT" (WDK): a name that is there is refused, also one that came to be a moment ago. */
+static void a_letter_is_taken_at_the_last_moment(void **state)
+{
+    ULONG refused[2] = {0}, ours[2] = {0};
+
+    (void)state;
+    for (ULONG seed = 1; seed <= RigSeeds(40); seed++) {
+        struct platter_volume_create_in shape = ShapeDefault(MIB);
+        struct platter_volume_create_out out;
+        struct platter_volume_info info;
+        BOOLEAN same = (BOOLEAN)(seed % 2); /* it is this volume that an administrator gives the letter to */
+        RIG_ROUTE route = seed / 2 % 2 ? RigExplicit : RigPnp;
+        SIM_OPTIONS options = {.Seed = seed, .NoAutoMount = TRUE};
+        char device[64], target[64];
+        TAKER taker = {"\\Device\\HarddiskVolume9", FALSE};
+        PSIM_THREAD thread;
+        NTSTATUS status;
+        PROVIDER p;
+        RigStartWith(route, &options);
+        ProviderStart(&p, Rig.User, MIB, 1);
+        assert_status(STATUS_SUCCESS, CtlCreateVolume(Rig.User, p.Control, &shape, &out));
+        p.VolumeId = out.volume_id;
+        DeviceNameOf(out.device_name, device, sizeof(device));
+        if (same)
+            taker.Target = device;
+        thread = SimThreadCreate(Rig.System, "taker", Taker, &taker);
+        status = CtlStartVolume(Rig.User, p.Control, out.volume_id, &info);
+        SimThreadJoin(thread);
+        if (status != STATUS_SUCCESS && (same || !taker.Took || status != STATUS_OBJECT_NAME_COLLISION))
+            SimBug("VOLUME_START with a letter that %s: %08x", taker.Took ? "was taken" : "is free", status);
+        if (status == STATUS_SUCCESS && info.letter != 'P')
+            SimBug("VOLUME_START succeeds with letter %u", info.letter);
+        if (status == STATUS_SUCCESS && taker.Took && !same)
+            SimBug("P: is another's, and VOLUME_START succeeds");
+        refused[route == RigExplicit] += status != STATUS_SUCCESS;
+        ours[route == RigExplicit] += same && taker.Took;
+        ProviderStop(&p);
+        assert_int_equal(SimMountVolumes(), 0);
+        if (taker.Took && !same) {
+            assert_true(SimLinkTarget(Rig.User, "\\??\\P:", target, sizeof(target)));
+            assert_string_equal(target, taker.Target);
+        }
+        RigStop();
+    }
+    if (!getenv("NTSIM_SEED"))
+        for (int i = 0; i < 2; i++)
+            assert_true(refused[i] && ours[i]); /* the moment was hit */
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +263,7 @@ int main(int argc, char **argv)
         RIG_TEST(no_letter_is_free),
         RIG_TEST(a_user_asks_and_deletes_points),
         RIG_TEST(automount_is_left_alone),
+        RIG_TEST(a_letter_is_taken_at_the_last_moment),
     };
 
     if (RigArguments(argc, argv))
