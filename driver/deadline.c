@@ -36,6 +36,9 @@ DeadlineTimerUpdate(void)
     KeReleaseSpinLock(&Platter.Lock, irql);
     if (wanted && !Platter.TimerArmed)
     {
+        KeAcquireSpinLock(&Platter.Lock, &irql);
+        Platter.LastTick = ClockMilliseconds();
+        KeReleaseSpinLock(&Platter.Lock, irql);
         due.QuadPart = -(LONGLONG)DEADLINE_TICK_MS * 10000;
         Platter.TimerArmed = TRUE;
         KeSetTimerEx(&Platter.Timer, due, DEADLINE_TICK_MS, &Platter.TimerDpc);
@@ -57,6 +60,7 @@ DeadlineSetStage(PVOLUME Volume, ULONG Milliseconds)
     KeAcquireSpinLock(&Platter.Lock, &irql);
     Volume->Staged = (BOOLEAN)(Milliseconds != 0);
     Volume->StageTimedOut = FALSE;
+    Volume->StageMs = Milliseconds;
     Volume->StageDeadline = ClockMilliseconds() + Milliseconds;
     KeReleaseSpinLock(&Platter.Lock, irql);
 }
@@ -101,6 +105,20 @@ TakeOverdue(ULONG Now)
     return found;
 }
 
+/* Lock held. The machine has slept: who waited begins to wait. */
+static void
+RenewStages(ULONG Now)
+{
+    PLIST_ENTRY entry;
+
+    for (entry = Platter.Volumes.Flink; entry != &Platter.Volumes; entry = entry->Flink)
+    {
+        PVOLUME volume = CONTAINING_RECORD(entry, VOLUME, Link);
+
+        volume->StageDeadline = Now + volume->StageMs;
+    }
+}
+
 static VOID NTAPI
 Tick(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
 {
@@ -108,6 +126,7 @@ Tick(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
     PLIST_ENTRY entry;
     PVOLUME volume;
     ULONG now = ClockMilliseconds();
+    BOOLEAN slept;
     KIRQL irql;
 
     UNREFERENCED_PARAMETER(Dpc);
@@ -116,12 +135,19 @@ Tick(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
     UNREFERENCED_PARAMETER(Argument2);
     InitializeListHead(&expired);
     KeAcquireSpinLock(&Platter.Lock, &irql);
+    slept = ClockIsPast(now, Platter.LastTick + DEADLINE_SLEPT_MS);
+    Platter.LastTick = now;
+    if (slept)
+        RenewStages(now);
     for (entry = Platter.Sessions.Flink; entry != &Platter.Sessions; entry = entry->Flink)
     {
         PSESSION session = CONTAINING_RECORD(entry, SESSION, Link);
 
         KeAcquireSpinLockAtDpcLevel(&session->Lock);
-        QueueCollectExpired(session, now, &expired);
+        if (slept)
+            QueueRenewDeadlines(session, now);
+        else
+            QueueCollectExpired(session, now, &expired);
         KeReleaseSpinLockFromDpcLevel(&session->Lock);
     }
     KeReleaseSpinLock(&Platter.Lock, irql);

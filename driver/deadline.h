@@ -10,6 +10,12 @@
 
 #define DEADLINE_TICK_MS 100u
 
+/*
+ * The clock counts while the machine sleeps ("Acquiring high-resolution time stamps", Windows SDK), the timer does not run, and
+ * no provider answers. So a timer that comes this late means that nothing was late: all deadlines begin anew.
+ */
+#define DEADLINE_SLEPT_MS 2000u
+
 void DeadlineInitialize(void);
 /* The first volume device has come, or the last has gone: starts or stops the timer. */
 _IRQL_requires_max_(PASSIVE_LEVEL)

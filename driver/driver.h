@@ -46,6 +46,7 @@ typedef struct _DRIVER_GLOBALS
 {
     PDRIVER_OBJECT DriverObject;
     POOL_TYPE PoolType; /* non-paged, not executable where the system knows how */
+    ULONG MapPriority;  /* for MDLs; the same */
 
     KSPIN_LOCK Lock;
     LIST_ENTRY Volumes;  /* VOLUME.Link, ascending ids; those that are not gone */
@@ -68,9 +69,10 @@ typedef struct _DRIVER_GLOBALS
     KDPC TimerDpc;
     KEVENT TimerTurn;   /* whose turn it is to look at DeviceCount and TimerArmed and to set or cancel the timer */
     BOOLEAN TimerArmed; /* under TimerTurn */
+    ULONG LastTick;     /* Lock; milliseconds: when the timer was set, or ran last */
 
-    ULONG LogWindow;  /* Lock; milliseconds: when the minute ends in which LogEntries were counted */
-    ULONG LogEntries; /* Lock; error_log.c */
+    ULONGLONG LogWindow; /* Lock; ClockUptime: when the minute ends in which LogEntries were counted */
+    ULONG LogEntries;    /* Lock; error_log.c */
 } DRIVER_GLOBALS;
 
 extern DRIVER_GLOBALS Platter;

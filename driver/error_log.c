@@ -16,12 +16,12 @@ _Static_assert(ENTRY_BYTES <= 0x80, "an entry fits everywhere");
 static BOOLEAN
 MayWrite(void)
 {
-    ULONG now = ClockMilliseconds();
+    ULONGLONG now = ClockUptime();
     BOOLEAN may;
     KIRQL irql;
 
     KeAcquireSpinLock(&Platter.Lock, &irql);
-    if (ClockIsPast(now, Platter.LogWindow))
+    if (now >= Platter.LogWindow)
     {
         Platter.LogWindow = now + MINUTE_MS;
         Platter.LogEntries = 0;

@@ -54,6 +54,8 @@ MountMgrPresent(void)
         RtlZeroMemory(&automount, sizeof(automount));
         /* Asks nothing of any device and changes nothing. */
         status = Send(IOCTL_MOUNTMGR_QUERY_AUTO_MOUNT, NULL, 0, &automount, sizeof(automount));
+        if (status == STATUS_INSUFFICIENT_RESOURCES || status == STATUS_NO_MEMORY)
+            return TRUE; /* not known; to go behind the back of one that is there would be worse than to fail */
         InterlockedExchange(&Platter.Answer, NT_SUCCESS(status) ? ANSWER_PRESENT : ANSWER_ABSENT);
     }
     return (BOOLEAN)(Platter.Answer == ANSWER_PRESENT);

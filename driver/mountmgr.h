@@ -9,8 +9,8 @@
 #include "driver.h"
 
 /*
- * Whether there is a Mount Manager that serves volumes of others. Asks once; Wine's has the name but answers
- * everything but its own questions with STATUS_NOT_SUPPORTED. May also be called from dispatch of the control device.
+ * Whether there is a Mount Manager that serves volumes of others. Asks once, for want of memory again; Wine's has the
+ * name but answers everything but its own questions with STATUS_NOT_SUPPORTED. May also be called from dispatch of the control device.
  */
 _IRQL_requires_max_(PASSIVE_LEVEL)
 BOOLEAN MountMgrPresent(void);

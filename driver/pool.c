@@ -4,6 +4,9 @@
 /* NonPagedPoolNx of POOL_TYPE; ExAllocatePoolWithTag of Windows 7 does not know it. Source: "POOL_TYPE", WDK. */
 #define POOL_TYPE_NONPAGED_NX ((POOL_TYPE)512)
 
+/* MdlMappingNoExecute, for Windows 8 and later. Source: MmGetSystemAddressForMdlSafe, "Code integrity checking", WDK. */
+#define MDL_MAPPING_NO_EXECUTE 0x40000000u
+
 void
 PoolInitialize(void)
 {
@@ -12,9 +15,13 @@ PoolInitialize(void)
     RtlZeroMemory(&version, sizeof(version));
     version.dwOSVersionInfoSize = sizeof(version);
     Platter.PoolType = NonPagedPool;
+    Platter.MapPriority = NormalPagePriority;
     if (NT_SUCCESS(RtlGetVersion(&version)) &&
         (version.dwMajorVersion > 6 || (version.dwMajorVersion == 6 && version.dwMinorVersion >= 2)))
+    {
         Platter.PoolType = POOL_TYPE_NONPAGED_NX;
+        Platter.MapPriority |= MDL_MAPPING_NO_EXECUTE;
+    }
 }
 
 static PVOID
@@ -37,6 +44,12 @@ PVOID
 PoolAllocatePaged(SIZE_T Bytes, ULONG Tag)
 {
     return AllocateZeroed(PagedPool, Bytes, Tag);
+}
+
+PVOID
+PoolMap(PMDL Mdl)
+{
+    return MmGetSystemAddressForMdlSafe(Mdl, (MM_PAGE_PRIORITY)Platter.MapPriority);
 }
 
 void

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Kernel memory: always zeroed, always non-paged, a tag for each subject so that a leak says whose it is. */
+/* Kernel memory: always zeroed, never executable where the system knows how, a tag for each subject so that a leak says whose it is. */
 #ifndef PLATTER_POOL_H
 #define PLATTER_POOL_H
 
@@ -13,7 +13,7 @@
 #define POOL_PNP POOL_TAG('P')
 #define POOL_MOUNTMGR POOL_TAG('M')
 
-/* Chooses the pool: call first. NonPagedPoolNx is known from Windows 8 on. IRQL: PASSIVE_LEVEL. */
+/* Chooses pool and mappings: call first. NonPagedPoolNx is known from Windows 8 on. IRQL: PASSIVE_LEVEL. */
 void PoolInitialize(void);
 
 _IRQL_requires_max_(DISPATCH_LEVEL)
@@ -24,6 +24,14 @@ PVOID PoolAllocate(_In_ SIZE_T Bytes, _In_ ULONG Tag);
 _IRQL_requires_max_(APC_LEVEL)
 _Must_inspect_result_
 PVOID PoolAllocatePaged(_In_ SIZE_T Bytes, _In_ ULONG Tag);
+
+/*
+ * Where an MDL's locked pages lie in system space, mapped there if they are not yet: never to be executed, since they are
+ * programs' memory. NULL: no room now.
+ */
+_IRQL_requires_max_(DISPATCH_LEVEL)
+_Must_inspect_result_
+PVOID PoolMap(_In_ PMDL Mdl);
 
 /* NULL is allowed. */
 _IRQL_requires_max_(DISPATCH_LEVEL)

@@ -286,6 +286,25 @@ QueueCollectExpired(PSESSION Session, ULONG Now, PLIST_ENTRY Expired)
     CollectAll(Session, NULL, Now, Expired);
 }
 
+static void
+Renew(PLIST_ENTRY List, ULONG Now)
+{
+    PLIST_ENTRY entry;
+
+    for (entry = List->Flink; entry != List; entry = entry->Flink)
+        RequestSetDeadline(IrpOf(entry), Now + RequestVolume(IrpOf(entry))->DeadlineMs);
+}
+
+void
+QueueRenewDeadlines(PSESSION Session, ULONG Now)
+{
+    ULONG i;
+
+    Renew(&Session->Pending, Now);
+    for (i = 0; i < SESSION_BUCKETS; i++)
+        Renew(&Session->InFlight[i], Now);
+}
+
 static VOID NTAPI
 CancelWaiting(PDEVICE_OBJECT Device, PIRP Irp)
 {

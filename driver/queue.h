@@ -51,6 +51,10 @@ void QueueDrain(_Inout_ PVOLUME Volume, _In_ NTSTATUS Status);
 _IRQL_requires_(DISPATCH_LEVEL)
 void QueueCollectExpired(_Inout_ PSESSION Session, _In_ ULONG Now, _Inout_ PLIST_ENTRY Expired);
 
+/* Gives all requests their whole deadline anew. Lock of the session held by the caller. */
+_IRQL_requires_(DISPATCH_LEVEL)
+void QueueRenewDeadlines(_Inout_ PSESSION Session, _In_ ULONG Now);
+
 typedef enum _QUEUE_WAIT
 {
     QUEUE_WAITS, /* it waits with a reference on the session, or was cancelled and is completed: no longer the caller's */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "request.h"
 #include "clock.h"
+#include "pool.h"
 #include "queue.h"
 #include "session.h"
 #include "transact.h"
@@ -129,7 +130,7 @@ RequestData(PIRP Irp, NTSTATUS *Status)
         return RequestVolume(Irp)->ProbeBuffer + RequestProgress(Irp);
     if (major != IRP_MJ_READ && major != IRP_MJ_WRITE)
         return NULL;
-    data = MmGetSystemAddressForMdlSafe(Irp->MdlAddress, NormalPagePriority);
+    data = PoolMap(Irp->MdlAddress);
     if (data == NULL)
     {
         *Status = STATUS_INSUFFICIENT_RESOURCES;

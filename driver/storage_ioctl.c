@@ -151,8 +151,8 @@ DescribeAlignment(PVOLUME Volume, PVOID Answer)
     answer->Size = sizeof(*answer);
     answer->BytesPerLogicalSector = Volume->Shape.sector_size;
     answer->BytesPerPhysicalSector = physical;
-    /* How far the volume's first byte lies from a physical sector of the imaged disk. */
-    answer->BytesOffsetForSectorAlignment = (physical - (ULONG)(Volume->Shape.partition_offset % physical)) % physical;
+    /* Where in a physical sector of the imaged disk the volume's first byte lies. */
+    answer->BytesOffsetForSectorAlignment = (ULONG)(Volume->Shape.partition_offset % physical);
     return sizeof(*answer);
 }
 

@@ -5,6 +5,7 @@
  * read from the locked buffer is only the data of a read, what is written to it only what the provider is to see.
  */
 #include "transact.h"
+#include "pool.h"
 #include "queue.h"
 #include "request.h"
 #include "session.h"
@@ -200,7 +201,7 @@ Finish(PSESSION Session, PIRP Irp, PUCHAR Batch, ULONG Count, ULONG Used)
 static PUCHAR
 BatchOf(PIRP Irp)
 {
-    return MmGetSystemAddressForMdlSafe(Irp->MdlAddress, NormalPagePriority);
+    return PoolMap(Irp->MdlAddress);
 }
 
 /* Fetches, and finishes or waits. STATUS_PENDING: it waits; otherwise it is completed. */

@@ -67,6 +67,7 @@ struct _VOLUME
     BOOLEAN Gone;          /* L; on Platter.Ended, known to nobody but who holds a handle */
     PIRP StartIrp;         /* L; VOLUME_START between probe and answer */
     LIST_ENTRY RemoveIrps; /* L; VOLUME_REMOVEs that wait, by Tail.Overlay.ListEntry */
+    ULONG StageMs;         /* L; how long the stage may take */
     ULONG StageDeadline;   /* L; milliseconds; see Staged */
     BOOLEAN Staged;        /* L; StageDeadline counts */
     BOOLEAN StageTimedOut; /* L */

@@ -136,24 +136,26 @@ VolumeAwaitGone(PVOLUME Volume, PIRP Irp)
     return status;
 }
 
+/* Uses up a reference on the session. */
 static void
-BecomeGone(PVOLUME Volume)
+BecomeGone(PVOLUME Volume, PSESSION Session)
 {
-    PSESSION session = Volume->Session;
     KIRQL irql;
 
-    KeAcquireSpinLock(&session->Lock, &irql);
-    session->LiveVolumes--;
-    KeReleaseSpinLock(&session->Lock, irql);
+    KeAcquireSpinLock(&Session->Lock, &irql);
+    Session->LiveVolumes--;
+    KeReleaseSpinLock(&Session->Lock, irql);
     TRACE_INFO("volume %u is gone\n", (ULONG)Volume->Id);
     AnswerRemovers(Volume);
-    SessionWakeAll(session);
+    SessionWakeAll(Session);
+    SessionDereference(Session);
 }
 
 /* TRUE: the device is to be deleted. */
 static BOOLEAN
 Settle(PVOLUME Volume)
 {
+    PSESSION session = Volume->Session;
     BOOLEAN gone;
     BOOLEAN delete;
     KIRQL irql;
@@ -167,11 +169,13 @@ Settle(PVOLUME Volume)
         RemoveEntryList(&Volume->Link);
         InsertTailList(&Platter.Ended, &Volume->Link);
         Platter.VolumeCount--;
+        /* From here on the work item may delete the volume while the PnP manager's thread is in BecomeGone. */
+        SessionReference(session);
     }
     delete = (BOOLEAN)(Volume->Gone && !Volume->PnpKnown);
     KeReleaseSpinLock(&Platter.Lock, irql);
     if (gone)
-        BecomeGone(Volume);
+        BecomeGone(Volume, session);
     return delete;
 }
 

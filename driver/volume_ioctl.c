@@ -38,7 +38,15 @@ AnswerDynamic(PVOLUME Volume, PIOCTL_CALL Call)
     return STATUS_SUCCESS;
 }
 
-/* Answered by the status alone. */
+/* Answered by the status alone, as the next. */
+static NTSTATUS
+AnswerNo(PVOLUME Volume, PIOCTL_CALL Call)
+{
+    UNREFERENCED_PARAMETER(Volume);
+    UNREFERENCED_PARAMETER(Call);
+    return STATUS_UNSUCCESSFUL;
+}
+
 static NTSTATUS
 AnswerIsPartition(PVOLUME Volume, PIOCTL_CALL Call)
 {
@@ -49,7 +57,9 @@ AnswerIsPartition(PVOLUME Volume, PIOCTL_CALL Call)
 static const IOCTL_ENTRY Entries[] = {
     {IOCTL_VOLUME_ONLINE, IOCTL_FOR_ALL, 0, 0, NULL}, /* it is, for as long as it is there */
     {CODE_VOLUME_POST_ONLINE, IOCTL_FOR_ALL, 0, 0, NULL},
-    {IOCTL_VOLUME_SUPPORTS_ONLINE_OFFLINE, IOCTL_FOR_ALL, 0, 0, NULL},
+    /* Who is told that it can be taken offline dismounts it first (mountvol /P), to find that OFFLINE is refused. */
+    {IOCTL_VOLUME_SUPPORTS_ONLINE_OFFLINE, IOCTL_FOR_ALL, 0, 0, AnswerNo},
+    {IOCTL_VOLUME_IS_OFFLINE, IOCTL_FOR_ALL, 0, 0, AnswerNo},
     {IOCTL_VOLUME_IS_IO_CAPABLE, IOCTL_FOR_ALL, 0, 0, NULL},
     {IOCTL_VOLUME_IS_PARTITION, IOCTL_FOR_ALL, 0, 0, AnswerIsPartition},
     {IOCTL_VOLUME_GET_GPT_ATTRIBUTES, IOCTL_FOR_ALL, 0, sizeof(VOLUME_GET_GPT_ATTRIBUTES_INFORMATION),

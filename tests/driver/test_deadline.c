@@ -112,12 +112,57 @@ static void each_piece_has_its_deadline(void **state)
     RigStop();
 }
 
+/* The performance counter goes on while the machine sleeps. Who waited then was not late: its deadline begins anew. */
+static void a_machine_that_sleeps_is_not_late(void **state)
+{
+    struct platter_volume_create_in shape = ShapeDefault(MIB);
+    UCHAR data[512];
+    HANDLE volume;
+    PSIM_IO fetched, waiting;
+    ULONG64 woke;
+    PROVIDER p;
+
+    (void)state;
+    RigStart(RigLink);
+    ProviderStart(&p, Rig.User, MIB, 1);
+    shape.deadline_ms = 5000;
+    assert_status(STATUS_SUCCESS, ProviderMount(&p, &shape));
+    volume = RigOpenP(Rig.User);
+    for (int heard = 0; heard < 2; heard++) {
+        p.Conduct = ConductLate;
+        p.LateMs = heard ? 2000 : 60000;
+        fetched = SimReadStart(Rig.User, volume, 0, data, 512);
+        SimSleep(1);
+        waiting = SimReadStart(Rig.User, volume, 512, data, 512);
+        SimSleep(500);
+        SimMachineSleep(8 * 3600 * 1000ull);
+        woke = SimMilliseconds();
+        assert_false(SimIoWaitFor(fetched, 1000));
+        assert_false(SimIoDone(waiting));
+        if (heard) {
+            assert_status(STATUS_SUCCESS, SimIoWait(fetched, NULL));
+            assert_status(STATUS_SUCCESS, SimIoWait(waiting, NULL));
+            continue;
+        }
+        assert_status(STATUS_IO_DEVICE_ERROR, SimIoWait(fetched, NULL));
+        assert_status(STATUS_IO_DEVICE_ERROR, SimIoWait(waiting, NULL));
+        if (SimMilliseconds() - woke < 4900 || SimMilliseconds() - woke > 5500)
+            fail_msg("%llu ms after the machine woke", (unsigned long long)(SimMilliseconds() - woke));
+        SimSleep(60000); /* the late answers come */
+    }
+    assert_int_equal(p.Late, 1);
+    SimClose(Rig.User, volume);
+    ProviderStop(&p);
+    RigStop();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         RIG_TEST(deadlines_are_kept),
         RIG_TEST(long_request_may_take_its_time),
         RIG_TEST(each_piece_has_its_deadline),
+        RIG_TEST(a_machine_that_sleeps_is_not_late),
     };
 
     if (RigArguments(argc, argv))

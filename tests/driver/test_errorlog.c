@@ -135,6 +135,28 @@ static void a_refusal_is_logged_and_a_flood_is_not(void **state)
     RigStop();
 }
 
+/* A clock of 32 bits would take the end of the first minute for one to come, from the 25th day on. */
+static void a_machine_that_has_run_for_weeks_logs(void **state)
+{
+    struct platter_volume_create_in shape;
+    struct platter_volume_create_out out;
+    HANDLE control;
+
+    (void)state;
+    RigStart(RigLink);
+    SimRegistrySetDword(POLICY_KEY, "WhoMayMount", 0);
+    control = CtlOpenHello(Rig.User);
+    shape = ShapeDefault(MIB);
+    for (ULONG week = 0; week < 8; week++) {
+        SimMachineSleep(7 * 86400 * 1000ull);
+        for (int i = 0; i < 25; i++)
+            assert_status((NTSTATUS)0xC0000364, CtlCreateVolume(Rig.User, control, &shape, &out));
+        assert_int_equal(entries(), 20 * (week + 1));
+    }
+    SimClose(Rig.User, control);
+    RigStop();
+}
+
 /* No memory for an entry, as always on Wine: nothing is written, and all else is as it was. */
 static void without_an_entry_all_else_goes_on(void **state)
 {
@@ -159,7 +181,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         RIG_TEST(a_killed_provider_is_logged),       RIG_TEST(an_orderly_end_is_not),
         RIG_TEST(the_first_late_answer_is_logged),   RIG_TEST(a_refusal_is_logged_and_a_flood_is_not),
-        RIG_TEST(without_an_entry_all_else_goes_on),
+        RIG_TEST(without_an_entry_all_else_goes_on), RIG_TEST(a_machine_that_has_run_for_weeks_logs),
     };
 
     if (RigArguments(argc, argv))

@@ -49,6 +49,7 @@ static const struct {
     {"IOCTL_VOLUME_POST_ONLINE", CTL_CODE('V', 25, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS), 0, 0, 0,
      Both},
     CODE(IOCTL_VOLUME_SUPPORTS_ONLINE_OFFLINE, 0, 0, 0, Both),
+    CODE(IOCTL_VOLUME_IS_OFFLINE, 0, 0, 0, Both),
     CODE(IOCTL_VOLUME_IS_IO_CAPABLE, 0, 0, 0, Both),
     CODE(IOCTL_VOLUME_IS_PARTITION, 0, 0, 0, Both),
     CODE(IOCTL_VOLUME_GET_GPT_ATTRIBUTES, 0, 8, 8, Both),
@@ -116,8 +117,10 @@ static void each_volume_code_with_each_length(void **state)
                                                                   : STATUS_SUCCESS;
                     ULONG_PTR got;
                     NTSTATUS status;
-                    if (Codes[c].Code == IOCTL_VOLUME_IS_PARTITION && cdrom)
-                        expected = STATUS_UNSUCCESSFUL;
+                    if ((Codes[c].Code == IOCTL_VOLUME_IS_PARTITION && cdrom) ||
+                        Codes[c].Code == IOCTL_VOLUME_SUPPORTS_ONLINE_OFFLINE ||
+                        Codes[c].Code == IOCTL_VOLUME_IS_OFFLINE)
+                        expected = STATUS_UNSUCCESSFUL; /* no, it is not and cannot be */
                     memset(out, 0xee, sizeof(out));
                     status = SimIoctl(Rig.User, Volume, Codes[c].Code, in, inbytes, out, outbytes, &got);
                     if (status != expected)

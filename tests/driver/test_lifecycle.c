@@ -11,6 +11,27 @@ static void loads_and_unloads(void **state)
     RigStop();
 }
 
+/* A kernel that does not know the flags which every later one wants of pool and mappings. */
+static void runs_on_windows_7(void **state)
+{
+    SIM_OPTIONS options = {.Windows7 = TRUE};
+    UCHAR data[4096];
+    HANDLE volume;
+    PROVIDER p;
+
+    (void)state;
+    RigStartWith(RigPnp, &options);
+    ProviderStart(&p, Rig.User, MIB, 2);
+    ProviderMountDefault(&p);
+    volume = RigOpenP(Rig.User);
+    assert_status(STATUS_SUCCESS, SimRead(Rig.User, volume, 8192, data, sizeof(data), NULL));
+    assert_memory_equal(data, p.Image + 8192, sizeof(data));
+    assert_status(STATUS_SUCCESS, SimWrite(Rig.User, volume, 0, data, sizeof(data), NULL));
+    SimClose(Rig.User, volume);
+    ProviderStop(&p);
+    RigStop();
+}
+
 static void MountsAt(RIG_ROUTE route, ULONG expected)
 {
     PROVIDER p;
@@ -72,6 +93,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         RIG_TEST(loads_and_unloads),
+        RIG_TEST(runs_on_windows_7),
         RIG_TEST(mounts_by_pnp),
         RIG_TEST(mounts_by_the_explicit_route),
         RIG_TEST(mounts_by_a_link_of_its_own),

@@ -27,6 +27,32 @@ static void is_asked_in_order(void **state)
     RigStop();
 }
 
+/* No memory for the question whether there is a Mount Manager is no answer: it is asked again. */
+static void want_of_memory_does_not_hide_the_mount_manager(void **state)
+{
+    const ULONG both = PLATTER_ROUTE_BIT(PLATTER_ROUTE_PNP) | PLATTER_ROUTE_BIT(PLATTER_ROUTE_EXPLICIT);
+    struct platter_hello_out hello;
+    BOOLEAN fired = TRUE;
+
+    (void)state;
+    for (ULONG fault = 1; fired; fault++) {
+        HANDLE control;
+        NTSTATUS status;
+        RigStart(RigPnp);
+        control = CtlOpen(Rig.User);
+        SimFaultArm(fault);
+        status = CtlHello(Rig.User, control, &hello);
+        fired = SimFaultFired();
+        SimFaultArm(0);
+        if (NT_SUCCESS(status))
+            assert_int_equal(hello.routes, both);
+        assert_status(STATUS_SUCCESS, CtlHello(Rig.User, control, &hello));
+        assert_int_equal(hello.routes, both);
+        SimClose(Rig.User, control);
+        RigStop();
+    }
+}
+
 static void no_letter_means_none(void **state)
 {
     PROVIDER p;
@@ -240,7 +266,7 @@ int main(int argc, char **argv)
         RIG_TEST(the_system_chooses),        RIG_TEST(a_letter_that_is_taken),
         RIG_TEST(without_automount),         RIG_TEST(what_is_remembered_does_not_win),
         RIG_TEST(stable_ids_are_remembered), RIG_TEST(nothing_is_left_behind),
-        RIG_TEST(letters_change_under_it),
+        RIG_TEST(letters_change_under_it),   RIG_TEST(want_of_memory_does_not_hide_the_mount_manager),
     };
 
     if (RigArguments(argc, argv))

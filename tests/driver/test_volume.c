@@ -202,7 +202,7 @@ static void properties(void **state)
     query.PropertyId = StorageAccessAlignmentProperty;
     assert_status(STATUS_SUCCESS, ASK(IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof(query), out, sizeof(out)));
     assert_int_equal(((STORAGE_ACCESS_ALIGNMENT_DESCRIPTOR *)out)->BytesPerPhysicalSector, 4096);
-    assert_int_equal(((STORAGE_ACCESS_ALIGNMENT_DESCRIPTOR *)out)->BytesOffsetForSectorAlignment, 512);
+    assert_int_equal(((STORAGE_ACCESS_ALIGNMENT_DESCRIPTOR *)out)->BytesOffsetForSectorAlignment, 63 * 512 % 4096);
     query.PropertyId = StorageDeviceTrimProperty;
     assert_status(STATUS_SUCCESS, ASK(IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof(query), out, sizeof(out)));
     assert_true(((DEVICE_TRIM_DESCRIPTOR *)out)->TrimEnabled);

@@ -86,6 +86,40 @@ static VOID Publish(PSIM_THREAD me)
         me->Creating = NULL;
 }
 
+static struct {
+    const char *Where;
+    ULONG Milliseconds;
+} Stalls[4];
+
+VOID SimStallClear(VOID)
+{
+    memset(Stalls, 0, sizeof(Stalls));
+}
+
+VOID SimStall(const char *Where, ULONG Milliseconds)
+{
+    for (ULONG i = 0; i < SIM_SIZE(Stalls); i++)
+        if (!Stalls[i].Where) {
+            Stalls[i].Where = Where;
+            Stalls[i].Milliseconds = Milliseconds;
+            return;
+        }
+    SimBug("too many stalls");
+}
+
+VOID SimStallHere(const char *Text)
+{
+    if (Sim.Current->Irql != PASSIVE_LEVEL || Sim.Current->LockCount)
+        return;
+    for (ULONG i = 0; i < SIM_SIZE(Stalls); i++)
+        if (Stalls[i].Where && strstr(Text, Stalls[i].Where)) {
+            ULONG milliseconds = Stalls[i].Milliseconds;
+            Stalls[i].Where = NULL;
+            SimBlock("to be given the processor again", Sim.Now + 10000ull * milliseconds);
+            return;
+        }
+}
+
 VOID SimEnter(const char *Routine, KIRQL MaxIrql)
 {
     PSIM_THREAD me = Sim.Current;
@@ -98,6 +132,7 @@ VOID SimEnter(const char *Routine, KIRQL MaxIrql)
         SimBug("%s called with a spin lock held", Routine);
     Publish(me);
     SimYield();
+    SimStallHere(Routine);
 }
 
 BOOLEAN SimFault(const char *Routine)

@@ -12,6 +12,8 @@ typedef struct _POOL_FACTS {
     PVOID Caller;
 } POOL_FACTS;
 
+#define POOL_NX 512u /* NonPagedPoolNx */
+
 static SIM_MAP Pool;
 
 VOID SimPoolStart(VOID)
@@ -48,6 +50,10 @@ PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULON
         SimBug("%s of no bytes", __func__);
     if (!Tag)
         SimBug("%s with no tag", __func__);
+    /* "Code integrity checking", "POOL_TYPE" (WDK). */
+    if ((PoolType & 1) != PagedPool && ((PoolType & POOL_NX) != 0) == Sim.Options.Windows7)
+        SimBug("%s of non-paged pool that %s", __func__,
+               Sim.Options.Windows7 ? "Windows 7 does not know" : "can be executed");
     if (NumberOfBytes > (64u << 20) || SIM_FAULT())
         return NULL;
     return Allocate(PoolType, NumberOfBytes, Tag, __builtin_return_address(0));

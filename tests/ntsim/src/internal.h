@@ -83,7 +83,8 @@ typedef struct _SIM_STATE {
     ULONG Turn;
     ULONG SwitchMean; /* yield points between switches; 0: never */
     LONG SwitchIn;
-    ULONG64 Now; /* 100 ns since SimStart */
+    ULONG64 Now;   /* 100 ns since SimStart */
+    ULONG64 Slept; /* 100 ns; SimMachineSleep */
     ULONG FaultAt, FaultSeen;
     BOOLEAN FaultFired;
     const char *TestName;
@@ -115,6 +116,8 @@ VOID SimRemoveLockMemoryFreed(const void *Block, SIZE_T Bytes);
 /* Start of each routine the driver may call: the IRQL rule, a switch, and whether a planted fault hits. */
 VOID SimEnter(const char *Routine, KIRQL MaxIrql);
 BOOLEAN SimFault(const char *Routine);
+VOID SimStallHere(const char *Text);
+VOID SimStallClear(VOID);
 #define SIM_ENTER(max) SimEnter(__func__, (max))
 #define SIM_FAULT() SimFault(__func__)
 VOID SimLog(const char *Text, size_t Bytes);

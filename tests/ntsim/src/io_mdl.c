@@ -12,6 +12,8 @@ typedef struct _MDL_FACTS {
     BOOLEAN Foreign; /* by IoAllocateMdl of the driver */
 } MDL_FACTS;
 
+#define MDL_NO_EXECUTE 0x40000000u /* MdlMappingNoExecute */
+
 static SIM_MAP Mdls;
 static ULONG ForeignLive;
 
@@ -60,8 +62,10 @@ PVOID NTAPI MmMapLockedPagesSpecifyCache(PMDL Mdl, KPROCESSOR_MODE AccessMode, M
     (void)CacheType;
     (void)BaseAddress;
     (void)BugCheckOnFailure;
-    (void)Priority;
     SIM_ENTER(DISPATCH_LEVEL);
+    /* "Code integrity checking" (WDK); the flag is for Windows 8 and later. */
+    if (((Priority & MDL_NO_EXECUTE) != 0) == Sim.Options.Windows7)
+        SimBug("%s %s MdlMappingNoExecute", __func__, Sim.Options.Windows7 ? "of a Windows 7 with" : "without");
     facts = SimMapGet(&Mdls, Mdl);
     if (!facts)
         SimBug("%s of MDL %p, which is freed or none", __func__, (void *)Mdl);

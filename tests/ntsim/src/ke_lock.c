@@ -166,9 +166,10 @@ ULONG NTAPI KeQueryTimeIncrement(VOID)
     return 156250;
 }
 
+/* Counts while the machine sleeps, too ("Acquiring high-resolution time stamps", Windows SDK); timers do not. */
 LARGE_INTEGER NTAPI KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency)
 {
-    LARGE_INTEGER now = {.QuadPart = (LONGLONG)Sim.Now};
+    LARGE_INTEGER now = {.QuadPart = (LONGLONG)(Sim.Now + Sim.Slept)};
 
     if (PerformanceFrequency)
         PerformanceFrequency->QuadPart = 10000000;

@@ -131,9 +131,9 @@ NTSTATUS NTAPI RtlStringFromGUID(REFGUID Guid, PUNICODE_STRING GuidString)
 NTSTATUS NTAPI RtlGetVersion(PRTL_OSVERSIONINFOW Information)
 {
     SIM_ENTER(PASSIVE_LEVEL);
-    Information->dwMajorVersion = 10;
-    Information->dwMinorVersion = 0;
-    Information->dwBuildNumber = 22631;
+    Information->dwMajorVersion = Sim.Options.Windows7 ? 6 : 10;
+    Information->dwMinorVersion = Sim.Options.Windows7 ? 1 : 0;
+    Information->dwBuildNumber = Sim.Options.Windows7 ? 7601 : 22631;
     Information->dwPlatformId = 2;
     return STATUS_SUCCESS;
 }
@@ -286,6 +286,7 @@ ULONG NTSIM_ABI DbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, ...)
     FORMAT_LINE(line, Format, list)
     VA_END(list);
     SimLog(line.Text, line.Used);
+    line.Text[sizeof(line.Text) - 1] = '\0';
     SimStallHere(line.Text);
     return STATUS_SUCCESS;
 }

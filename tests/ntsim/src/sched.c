@@ -254,6 +254,11 @@ VOID SimSleep(ULONG Milliseconds)
     SimUserReturn();
 }
 
+VOID SimMachineSleep(ULONG64 Milliseconds)
+{
+    Sim.Slept += 10000ull * Milliseconds;
+}
+
 ULONG64 SimMilliseconds(VOID)
 {
     return Sim.Now / 10000;
@@ -281,7 +286,8 @@ VOID SimSchedStart(VOID)
     Sim.Current = Sim.Main = main;
     Sim.Threads[0] = main;
     Sim.ThreadCount = 1;
-    Sim.Now = LastLife = 0;
+    Sim.Now = Sim.Slept = LastLife = 0;
+    SimStallClear();
     SimSchedSeed();
 }
 

@@ -37,7 +37,8 @@ typedef struct _SIM_OPTIONS {
     BOOLEAN
     SurpriseRemovesAtOnce; /* REMOVE follows SURPRISE_REMOVAL with handles open (Wine); else after the last close */
     BOOLEAN SharedBuffers; /* direct I/O maps the caller's bytes themselves; else copies that die with the IRP */
-    BOOLEAN Verbose;       /* show the driver's DbgPrint at once instead of with a failure only */
+    BOOLEAN Windows7; /* a kernel that knows neither NonPagedPoolNx nor MdlMappingNoExecute; else both are a duty */
+    BOOLEAN Verbose;  /* show the driver's DbgPrint at once instead of with a failure only */
 } SIM_OPTIONS, *PSIM_OPTIONS;
 
 /* The environment's NTSIM_SEED overrides Seed where it is not 0. */
@@ -53,9 +54,16 @@ VOID SimBug(const char *Format, ...) __attribute__((noreturn, format(printf, 1, 
 /* Runs until every system thread, work item and Plug and Play action has nothing to do. */
 VOID SimSettle(VOID);
 VOID SimSleep(ULONG Milliseconds); /* of simulated time */
-ULONG64 SimMilliseconds(VOID);     /* simulated, since SimStart */
-ULONG SimRandom(ULONG Bound);      /* below Bound; part of the schedule */
+/* The machine sleeps that long: its performance counter goes on, and nothing else. */
+VOID SimMachineSleep(ULONG64 Milliseconds);
+ULONG64 SimMilliseconds(VOID); /* simulated, since SimStart */
+ULONG SimRandom(ULONG Bound);  /* below Bound; part of the schedule */
 VOID SimYieldNow(VOID);
+/*
+ * Takes the processor from the next thread that calls the routine Where, or prints a line with Where in it, for so long: once.
+ * Only where a thread can be preempted, at PASSIVE_LEVEL with no lock held. Up to four at a time, until SimStart.
+ */
+VOID SimStall(const char *Where, ULONG Milliseconds);
 
 /* The n-th call (from 1) that the driver makes from now and that may fail, fails; 0: none. Covers pool, IRPs, MDLs and
  * their mapping, work items, devices, links, interfaces, threads, opens, registry. */
