@@ -5,6 +5,7 @@
 #include "../service/client_win32.h"
 #include "commands.h"
 #include "console.h"
+#include "replaceable_win32.h"
 #include "setup_win32.h"
 
 #include <windows.h>
@@ -204,6 +205,19 @@ static enum platter_result create(const wchar_t *command, SC_HANDLE *service, st
     return result;
 }
 
+/* Whoever can exchange the service's program has the rights of SYSTEM when it starts the next time. */
+static void warn_of_place(const wchar_t *path, struct cli_reply *reply)
+{
+    bool replaceable = cli_is_replaceable(path);
+
+    if (reply->json)
+        platter_json_bool(reply->root, "replaceable", replaceable);
+    else if (replaceable)
+        cli_print(CLI_ERR,
+                  "platter: warning: platterd.exe, which runs as SYSTEM, lies where users who are no administrators "
+                  "may exchange it; install it in a folder of Program Files\n");
+}
+
 enum platter_result cli_service_install(const struct cli_arguments *arguments, struct cli_reply *reply,
                                         struct platter_error *err)
 {
@@ -223,7 +237,10 @@ enum platter_result cli_service_install(const struct cli_arguments *arguments, s
     }
     if (service)
         CloseServiceHandle(service);
-    return result ? result : done(reply, "installed", "the Platter service is installed and runs");
+    if (result)
+        return result;
+    warn_of_place(path, reply);
+    return done(reply, "installed", "the Platter service is installed and runs");
 }
 
 enum platter_result cli_service_remove_service(const struct cli_arguments *arguments, struct cli_reply *reply,

@@ -70,6 +70,7 @@ const struct cli_command cli_commands[] = {
      "Takes its drives away in order and stops it. They come back when it starts.", no_options,
      "  platter service stop\n", cli_service_stop},
     {"service status", "", 0, 0, "tell whether the Platter service runs",
-     "Shows whether the service runs, its version, its process and how many mounts it keeps.", no_options,
-     "  platter service status --json\n", cli_service_status},
+     "Shows whether the service runs, its version, its process, how many mounts it keeps and how far workers are "
+     "confined.",
+     no_options, "  platter service status --json\n", cli_service_status},
     {NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL}};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "access.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "../engine/os/file.h"
@@ -72,6 +73,42 @@ static bool has_dots(const char *path)
             return true;
     }
     return false;
+}
+
+char *service_path_tidy(const char *path)
+{
+    size_t length = strlen(path), root = is_share(path) ? share_length(path) : 0, used;
+    char *tidy = malloc(length + 1);
+
+    if (!tidy)
+        return NULL;
+    memcpy(tidy, path, length + 1);
+    if (is_letter(path[0]) && path[1] == ':' && folded(path[2]) == '\\')
+        root = 3;
+    if (!root)
+        return tidy;
+    for (used = 0; used < root; used++)
+        tidy[used] = path[used] == '/' ? '\\' : path[used];
+    for (const char *at = path + root; *at;) {
+        size_t name = 0;
+
+        while (at[name] && folded(at[name]) != '\\')
+            name++;
+        if (name == 2 && at[0] == '.' && at[1] == '.') {
+            if (used > root)
+                used--; /* the separator */
+            while (used > root && tidy[used - 1] != '\\')
+                used--;
+        } else if (name > 0 && !(name == 1 && at[0] == '.')) {
+            memmove(tidy + used, at, name);
+            used += name;
+            if (at[name])
+                tidy[used++] = '\\';
+        }
+        at += at[name] ? name + 1 : name;
+    }
+    tidy[used] = '\0';
+    return tidy;
 }
 
 /* "CON", "nul.img", "COM1 .txt": Win32 opens a device by them in any folder. */
@@ -156,7 +193,13 @@ static bool belongs(const char *image, const char *path)
     const char *name = image + folder, *dot = strrchr(name, '.');
     size_t stem = dot && dot > name ? (size_t)(dot - name) : strlen(name);
 
-    return folder_length(path) == folder && same(image, path, folder + stem);
+    const char *rest;
+
+    if (folder_length(path) != folder || !same(image, path, folder + stem))
+        return false;
+    /* Of "a.vmdk" not "accounts.txt": behind the name its letters and digits end. */
+    rest = path + folder + stem;
+    return !is_letter(*rest) && !(*rest >= '0' && *rest <= '9') && !((unsigned char)*rest & 0x80);
 }
 
 static bool has_image_extension(const char *path)

@@ -45,8 +45,8 @@ static enum platter_result open_as_owner(const struct service_broker *broker, co
  * *handle is one of the worker's process. The driver's control device is opened, too: HELLO is said as the owner, so that
  * the driver has him for the volumes' owner and tells his policy, whoever uses the handle.
  */
-static enum platter_result open_for(struct service_broker *broker, const char *path, uint32_t flags, uint64_t *handle,
-                                    struct platter_error *err)
+static enum platter_result open_tidy(struct service_broker *broker, const char *path, uint32_t flags, uint64_t *handle,
+                                     struct platter_error *err)
 {
     bool device = strcmp(path, PLATTER_CONTROL_WIN32_NAME) == 0;
     enum platter_result result = PLATTER_OK;
@@ -73,6 +73,18 @@ static enum platter_result open_for(struct service_broker *broker, const char *p
                                     "cannot be handed to the worker");
     *handle = (uint64_t)(uintptr_t)theirs;
     return PLATTER_OK;
+}
+
+static enum platter_result open_for(struct service_broker *broker, const char *asked, uint32_t flags, uint64_t *handle,
+                                    struct platter_error *err)
+{
+    char *path = service_path_tidy(asked);
+    enum platter_result result =
+        path ? open_tidy(broker, path, flags, handle, err)
+             : platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
+
+    free(path);
+    return result;
 }
 
 enum platter_result service_broker_answer(struct service_broker *broker, const struct service_channel *channel,

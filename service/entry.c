@@ -9,6 +9,19 @@ bool service_entry_is_for(const struct service_entry *entry, const struct servic
     return asker->administrator || (asker->sid[0] && strcmp(entry->owner, asker->sid) == 0);
 }
 
+enum platter_result service_mounts_check(unsigned all, unsigned own, bool administrator, struct platter_error *err)
+{
+    unsigned most = administrator ? SERVICE_MOUNTS_MOST : SERVICE_MOUNTS_MOST - SERVICE_MOUNTS_OF_ONE;
+
+    if (all < most && own < SERVICE_MOUNTS_OF_ONE)
+        return PLATTER_OK;
+    return platter_error_set(
+        err, PLATTER_E_UNSUPPORTED, NULL, PLATTER_NO_OFFSET,
+        "there are %u persistent mounts, %u of them yours, and no more than %u (of one user %u) are "
+        "kept",
+        all, own, most, SERVICE_MOUNTS_OF_ONE);
+}
+
 void service_entry_json(json_t *array, const struct service_entry *entry, const struct service_asker *asker)
 {
     static const char *const states[] = {"starting", "mounted", "waiting", "retrying", "lost", "gone"};

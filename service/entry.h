@@ -9,6 +9,9 @@
 
 #define SERVICE_CONFINED_TEXT 400u /* bytes of "AppContainer" or "restricted token only, because ..." */
 
+#define SERVICE_MOUNTS_MOST 256u
+#define SERVICE_MOUNTS_OF_ONE 64u
+
 enum service_state {
     SERVICE_STATE_STARTING,
     SERVICE_STATE_MOUNTED,
@@ -43,6 +46,11 @@ struct service_entry {
 
 /* Whether it is his, or he is an administrator. Who may not see a mount may not change it either. */
 bool service_entry_is_for(const struct service_entry *entry, const struct service_asker *asker);
+/*
+ * Whether one more mount may be kept, where there are `all`, and `own` of who asks. PLATTER_E_UNSUPPORTED says how many may. Of
+ * one owner no more than SERVICE_MOUNTS_OF_ONE, and ordinary users together leave that many places to administrators.
+ */
+enum platter_result service_mounts_check(unsigned all, unsigned own, bool administrator, struct platter_error *err);
 /* Appends it to `array`, if it is for who asks. */
 void service_entry_json(json_t *array, const struct service_entry *entry, const struct service_asker *asker);
 /* Whether `forget` means it, and who asks may say so. */

@@ -11,8 +11,6 @@
 #include "keeper_win32.h"
 #include "store_win32.h"
 
-#define MOST_MOUNTS 256u
-#define MOST_OF_ONE 64u     /* of one owner, administrators included */
 #define SETTLE_MS 150000u   /* above what opening, probing and announcing may take, each with a bound of its own */
 #define UNMOUNTED_MS 10000u /* for a worker to write back and end */
 
@@ -280,10 +278,8 @@ static enum platter_result take_in(struct service_mount *wanted, struct platter_
             return platter_error_set(err, PLATTER_E_EXISTS, mount->entry.options.mount.image, PLATTER_NO_OFFSET,
                                      "is a persistent mount already");
     }
-    if (all >= MOST_MOUNTS || own >= MOST_OF_ONE)
-        return platter_error_set(err, PLATTER_E_UNSUPPORTED, NULL, PLATTER_NO_OFFSET,
-                                 "there are %u persistent mounts, and no more than %u (of one user %u) are kept", all,
-                                 MOST_MOUNTS, MOST_OF_ONE);
+    if (service_mounts_check(all, own, wanted->entry.options.elevated, err) != PLATTER_OK)
+        return err->result;
     if (stopping || !start_keeper(wanted))
         return platter_error_set(err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET, "the Platter service is stopping");
     /* Two would want the image for themselves: who asks now comes first. */
@@ -386,7 +382,7 @@ void service_mounts_json(json_t *root, const struct service_asker *asker)
 enum platter_result service_mounts_forget(const struct service_request *request, const struct service_asker *asker,
                                           json_t *root, struct platter_error *err)
 {
-    struct service_mount *ended[MOST_MOUNTS];
+    struct service_mount *ended[SERVICE_MOUNTS_MOST];
     json_t *array = platter_json_array(root, "forgotten");
     unsigned count = 0, ends = 0;
 
@@ -400,7 +396,7 @@ enum platter_result service_mounts_forget(const struct service_request *request,
             service_store_remove(mount->entry.id);
         mount->entry.forgotten = true;
         /* Nothing of it is there, or it is about to come: then it does not. */
-        if (mount->entry.state != SERVICE_STATE_MOUNTED && ends < MOST_MOUNTS) {
+        if (mount->entry.state != SERVICE_STATE_MOUNTED && ends < SERVICE_MOUNTS_MOST) {
             SetEvent(mount->stop);
             InterlockedIncrement(&mount->references);
             ended[ends++] = mount;

@@ -11,7 +11,6 @@
 
 #define ROOT L"SOFTWARE\\Platter\\Mounts"
 #define VALUE_UNITS (SERVICE_REQUEST_MOST) /* of any text here */
-#define MOST_MOUNTS 256u
 
 /* Open to nobody else, also where somebody made the key before us. */
 static LSTATUS open_root(REGSAM access, HKEY *key)
@@ -136,14 +135,14 @@ done:
 
 void service_store_read(service_stored_fn *function)
 {
-    wchar_t names[MOST_MOUNTS][SERVICE_ID_CHARS + 2];
+    wchar_t names[SERVICE_MOUNTS_MOST][SERVICE_ID_CHARS + 2];
     DWORD count = 0;
     HKEY root;
 
     if (open_root(KEY_READ | KEY_WRITE, &root) != ERROR_SUCCESS)
         return;
     /* All names first: what is called may change the key. */
-    for (DWORD i = 0; count < MOST_MOUNTS; i++) {
+    for (DWORD i = 0; count < SERVICE_MOUNTS_MOST; i++) {
         DWORD units = SERVICE_ID_CHARS + 2;
         LSTATUS error = RegEnumKeyExW(root, i, names[count], &units, NULL, NULL, NULL, NULL);
 

@@ -87,6 +87,9 @@ static void what_is_malformed_is_refused(void **state)
         "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"overlay\":\"b\",\"read_only\":true}}",
         "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"letter\":\"XY\"}}",
         "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"letter\":\"X\",\"no_letter\":true}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"letter\":\"X\",\"folder\":\"b\"}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"no_letter\":true,\"folder\":\"b\"}}",
+        "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"remember_path\":\"b\"}}",
         "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"partition\":\"x\"}}",
         "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"sector_size\":513}}",
         "{\"protocol\":1,\"request\":\"mount\",\"options\":{\"image\":\"a\",\"disk\":1025}}",
@@ -147,7 +150,8 @@ static void options_come_back_as_they_were_stored(void **state)
                                           .partition = "1,3",
                                           .letters = "X,Y",
                                           .overlay = "C:\\c.qcow2",
-                                          .shared = true};
+                                          .shared = true,
+                                          .remember = true};
     json_t *object = service_options_json(&mount, true);
     struct service_options options;
     struct platter_error err;
@@ -163,7 +167,8 @@ static void options_come_back_as_they_were_stored(void **state)
     assert_string_equal(mount.partition, options.mount.partition);
     assert_string_equal(mount.letters, options.mount.letters);
     assert_string_equal(mount.overlay, options.mount.overlay);
-    assert_true(options.mount.shared && options.at_boot && !options.mount.read_only && !options.mount.no_letter);
+    assert_true(options.mount.remember && options.mount.shared && options.at_boot && !options.mount.read_only &&
+                !options.mount.no_letter);
     service_options_free(&options);
     json_object_set_new(object, "elevated", json_true());
     assert_int_equal(PLATTER_E_USAGE, service_options_parse(object, false, &options, &err));
@@ -195,6 +200,10 @@ static void a_worker_gets_what_an_image_is_made_of(void **state)
         {"c:\\IMG\\DISK.VMDK", READ | WRITE, READ, READ},
         {"C:\\img\\disk-s001.vmdk", READ | WRITE, READ, READ},
         {"C:\\img\\disk.vmdk.txt", READ | WRITE, READ, READ}, /* begins with the image's name */
+        {"C:\\img\\disk_1.raw.7", READ | WRITE, READ, READ},
+        {"C:\\img\\diskette.txt", NOT, NOT, NOT}, /* its name goes on */
+        {"C:\\img\\disk2.txt", NOT, NOT, NOT},
+        {"C:\\img\\disk\xc3\xa9.txt", NOT, NOT, NOT},
         {"C:\\img\\other.vmdk", READ, READ, READ},
         {"D:\\parents\\base.VHDX", READ, READ, READ},
         {"C:/img/disk.vmdk", READ | WRITE, READ, READ},
@@ -212,6 +221,19 @@ static void a_worker_gets_what_an_image_is_made_of(void **state)
         {"\\\\.\\PhysicalDrive0", NOT, NOT, NOT},
         {"\\\\?\\C:\\img\\disk.vmdk", NOT, NOT, NOT},
         {"\\\\.\\pipe\\x.vhd", NOT, NOT, NOT},
+        {"C:\\img\\NUL", NOT, NOT, NOT},
+        {"C:\\img\\con.vhd", NOT, NOT, NOT},
+        {"C:\\img\\aux .x.vhd", NOT, NOT, NOT},
+        {"C:\\com7\\base.vhd", NOT, NOT, NOT},
+        {"C:\\img\\LPT\xc2\xb9.vhd", NOT, NOT, NOT},
+        {"C:\\img\\conin$", NOT, NOT, NOT},
+        {"C:\\img\\console.vhd", READ, READ, READ},
+        {"C:\\img\\com10.vhd", READ, READ, READ},
+        {"C:\\img\\disk.vmdk.", NOT, NOT, NOT},
+        {"C:\\img\\disk.vmdk ", NOT, NOT, NOT},
+        {"C:\\img.\\disk.vmdk", NOT, NOT, NOT},
+        {"C:\\img\\disk*.vhd", NOT, NOT, NOT},
+        {"C:\\img\\disk\n.vhd", NOT, NOT, NOT},
         {"", NOT, NOT, NOT},
     };
     struct platter_mount_options in_place = {.image = "C:\\img\\disk.vmdk"}, read_only = in_place, overlay = in_place;
@@ -227,6 +249,33 @@ static void a_worker_gets_what_an_image_is_made_of(void **state)
     }
 }
 
+static void paths_are_made_as_windows_makes_them(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"C:\\a\\b.vhd", "C:\\a\\b.vhd"},
+        {"C:\\old/../older/first.img", "C:\\older\\first.img"},
+        {"C:\\a\\.\\\\b\\.\\c.vhd", "C:\\a\\b\\c.vhd"},
+        {"C:\\a\\..\\..\\..\\b.vhd", "C:\\b.vhd"},
+        {"C:\\a\\b\\..", "C:\\a\\"},
+        {"C:\\..", "C:\\"},
+        {"C:\\a\\..b\\...\\c..", "C:\\a\\..b\\...\\c.."},
+        {"\\\\server\\share\\a\\..\\..\\..\\other\\b.vhd", "\\\\server\\share\\other\\b.vhd"},
+        {"\\\\server/share/a/../b.vhd", "\\\\server\\share\\b.vhd"},
+        {"..\\b.vhd", "..\\b.vhd"},
+        {"C:..\\b.vhd", "C:..\\b.vhd"},
+        {"\\\\server\\..", "\\\\server\\.."},
+        {"", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        char *tidy = service_path_tidy(pairs[i][0]);
+
+        assert_string_equal(pairs[i][1], tidy);
+        free(tidy);
+    }
+}
+
 static void servers_folders_and_new_files(void **state)
 {
     const struct platter_mount_options share = {.image = "\\\\server\\share\\img\\disk.vhd"};
@@ -238,6 +287,11 @@ static void servers_folders_and_new_files(void **state)
     assert_int_equal(READ, may(&share, "\\\\server\\share\\base\\base.vhd"));
     assert_int_equal(NOT, may(&share, "\\\\server\\other\\base.vhd"));
     assert_int_equal(NOT, may(&share, "\\\\server\\share2\\base.vhd"));
+    assert_false(service_path_is_whole("\\\\server\\pipe\\disk.vhd"));
+    assert_false(service_path_is_whole("\\\\server\\PIPE\\disk.vhd"));
+    assert_false(service_path_is_whole("\\\\server/ipc$/disk.vhd"));
+    assert_false(service_path_is_whole("\\\\server\\mailslot\\disk.vhd"));
+    assert_true(service_path_is_whole("\\\\server\\pipes\\disk.vhd"));
     assert_int_equal(PLATTER_OK, service_access_check(&local, "C:\\img\\", PLATTER_OS_FILE_FOLDER, &err));
     assert_int_equal(PLATTER_E_ACCESS, service_access_check(&local, "C:\\", PLATTER_OS_FILE_FOLDER, &err));
     assert_int_equal(PLATTER_E_ACCESS, service_access_check(&local, "C:\\img\\disk.vhd", PLATTER_OS_FILE_CREATE, &err));
@@ -307,6 +361,24 @@ static void mounts_are_their_owners(void **state)
     assert_false(service_entry_is_meant(&entry, &all, &owner));
     entry.owner[0] = '\0';
     assert_false(service_entry_is_for(&entry, &nobody));
+}
+
+static void nobody_fills_all_places(void **state)
+{
+    struct platter_error err;
+
+    (void)state;
+    assert_int_equal(PLATTER_OK, service_mounts_check(0, 0, false, &err));
+    assert_int_equal(PLATTER_OK, service_mounts_check(63, 63, false, &err));
+    assert_int_equal(PLATTER_E_UNSUPPORTED, service_mounts_check(64, 64, false, &err));
+    assert_int_equal(PLATTER_E_UNSUPPORTED, service_mounts_check(64, 64, true, &err));
+    /* Three users with all that they may have; an administrator still has his. */
+    assert_int_equal(PLATTER_OK, service_mounts_check(191, 0, false, &err));
+    assert_int_equal(PLATTER_E_UNSUPPORTED, service_mounts_check(192, 0, false, &err));
+    assert_non_null(strstr(err.message, "192"));
+    assert_int_equal(PLATTER_OK, service_mounts_check(192, 0, true, &err));
+    assert_int_equal(PLATTER_OK, service_mounts_check(255, 63, true, &err));
+    assert_int_equal(PLATTER_E_UNSUPPORTED, service_mounts_check(256, 0, true, &err));
 }
 
 /* ---- How workers are confined ---------------------------------------------------------------------------------------- */
@@ -465,9 +537,11 @@ int main(void)
         cmocka_unit_test(messages_are_bounded),
         cmocka_unit_test(options_come_back_as_they_were_stored),
         cmocka_unit_test(a_worker_gets_what_an_image_is_made_of),
+        cmocka_unit_test(paths_are_made_as_windows_makes_them),
         cmocka_unit_test(servers_folders_and_new_files),
         cmocka_unit_test(an_image_on_a_server_has_no_files),
         cmocka_unit_test(mounts_are_their_owners),
+        cmocka_unit_test(nobody_fills_all_places),
         cmocka_unit_test(each_system_gets_what_it_knows),
         cmocka_unit_test(what_does_not_start_gives_up_one_thing_at_a_time),
         cmocka_unit_test(what_is_lost_is_tried_again_a_few_times),

@@ -8,20 +8,7 @@ need nbdkit qemu-img python3
 wine_suite nbd
 check "driver install" platter driver install
 w() { wine_path "$work/$1"; }
-port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
-uri=nbd://127.0.0.1:$port
-server=
-at_exit 'kill $server 2>/dev/null'
-
-# serves FILE: from now on
-serves() {
-    rm -f "$work/pid"
-    nbdkit -f -i 127.0.0.1 -p "$port" -P "$work/pid" file "$work/$1" >"$work/nbdkit" 2>&1 &
-    server=$!
-    wait_for 10 test -s "$work/pid"
-}
-# At once: asked to end, it would wait for its clients.
-stop() { kill -KILL "$server"; wait "$server" 2>/dev/null; }
+. tests/wine/server.sh
 drive_fails() { ! drive_reads "$@"; }
 
 tests/images/make-disk.py "$work/disk.img" ntfs:8 bytes:8 || { not_ok "a disk image is made"; finish; }
@@ -59,18 +46,18 @@ check "unmount" platter unmount P:
 check "the server has what was written" cmp "$work/served.img" "$work/model.img"
 
 check "mount for reading, with an overlay" platter mount "$uri" --partition 2 --letter P --overlay
-stop
+serves_no_more
 check "without its server the drive has errors" drive_fails P "$work/model.img" "$offset" "$length"
 check "the server comes back" serves served.img
 check "and so do the drive's bytes" wait_for 40 drive_reads P "$work/model.img" "$offset" "$length"
 check "unmount" platter unmount P:
-stop
+serves_no_more
 
 check "a server of a compressed image" serves packed.qcow2
 check "mount of it" platter mount "$uri" --partition 2 --letter P --read-only
 check "its drive has the bytes" drive_reads P "$work/disk.img" "$offset" "$length"
 check "unmount of it" platter unmount P:
-stop
+serves_no_more
 refuses "nobody listens" 9 'cannot be connected to' platter info "$uri"
 refuses "no drive of a server that is not there" 9 'cannot be connected to' platter mount "$uri" --letter P
 wine_finish

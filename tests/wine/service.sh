@@ -4,13 +4,17 @@
 # clients that are many, slow, malformed or impostors; images that fail.
 set -u
 . tests/wine/lib.sh
-need nbdkit qemu-img python3
+need nbdkit qemu-img qemu-io python3
 # The service's events, in its session's log.
 export WINEDEBUG="$WINEDEBUG,trace+eventlog,warn+eventlog,fixme+advapi"
 wine_suite service
-for wine_need in platterd.exe tests/wt_pipe.exe; do
+for wine_need in platterd.exe tests/wt_pipe.exe tests/wt_dies.exe; do
     [ -e "$win/$wine_need" ] || { not_ok "$win/$wine_need has been built"; finish; }
 done
+# In a folder of its own, since platterd.exe is exchanged here.
+mkdir "$work/bin"
+cp "$win"/platter.exe "$win"/platterd.exe "$win"/platter.sys "$win"/platter.inf "$work/bin/" || { not_ok "the programs are copied"; finish; }
+win=$work/bin
 check "driver install" platter driver install
 
 make="tests/images/make-disk.py"
@@ -21,6 +25,26 @@ mkdir "$work/parents"
         qemu-img create -f qcow2 -F raw -b parents/base.img "$work/child.qcow2" &&
         qemu-img create -f qcow2 -F raw -b parents/secret.txt "$work/thief.qcow2" 4M
 } >"$work/make.log" 2>&1 || { sed 's/^/# /' "$work/make.log"; not_ok "images are made"; finish; }
+# A chain over three folders, and a disk in pieces.
+mkdir "$work/old" "$work/older"
+{
+    cp "$work/one.img" "$work/older/first.img" &&
+        qemu-img create -f qcow2 -F raw -b ../older/first.img "$work/old/second.qcow2" &&
+        qemu-io -c "write -P 0x5a 64k 128k" "$work/old/second.qcow2" &&
+        qemu-img create -f qcow2 -F qcow2 -b old/second.qcow2 "$work/third.qcow2" &&
+        qemu-img convert -O raw "$work/third.qcow2" "$work/third.raw" &&
+        qemu-img convert -O vmdk -o subformat=twoGbMaxExtentFlat "$work/two.img" "$work/pieces.vmdk"
+} >"$work/make.log" 2>&1 || { sed 's/^/# /' "$work/make.log"; not_ok "a chain and pieces are made"; finish; }
+python3 - "$work" <<'PYTHON'
+import random, sys
+work = sys.argv[1]
+disk = bytearray(open(work + "/two.img", "rb").read())
+with open(work + "/ranges", "w") as ranges:
+    for at in (0x10000, 0x200000, len(disk) - 512):
+        disk[at:at + 512] = random.Random(at).randbytes(512)
+        print(at, 512, file=ranges)
+open(work + "/changed.img", "wb").write(disk)
+PYTHON
 head -c 5000 "$work/child.qcow2" >"$work/cut.qcow2"
 w() { wine_path "$work/$1"; }
 
@@ -44,13 +68,19 @@ is_back() { is_state "$1" mounted && [ "$(id_of "$1")" != "$2" ]; }
 logged() { grep -A 5 -i "ReportEventW.*$1" "$wine_prefix/driver.log" | grep -qF "L\"$2\""; }
 says() { why_of "$1" | grep -q "$2"; }
 # Line by line, since some of it is waited for.
+no_drives() { platter list --json >/dev/null && [ "$(in_json "j['volumes']")" = "[]" ]; }
+# confined IMAGE: how its worker is.
+confined() { kept "[m['confinement'] for m in j['mounts'] if m['image'].lower().endswith('$1')][0]"; }
 raw() { wine_run 60 "$programs/wt_pipe.exe" "$@" 2>/dev/null | sed -u 's/\r$//'; }
 
 fails() { ! "$@"; }
+begins() { [ "${1#"$2"}" != "$1" ] || { echo "$1"; return 1; }; }
 # is NAME WANTED FOUND
 is() { check "$1" test "$2" = "$3"; }
 check "without the service a persistent mount is refused" fails platter mount --persistent "$(w one.img)" --letter P
+# Here all files are of the one user that there is.
 check "service install" platter service install
+check "warns of a place where users may exchange the program" grep -q "may exchange it" "$work"/platter.*.err
 check "it runs" platter service status
 
 # ---- A mount, and its end ---------------------------------------------------------------------------------------------
@@ -59,6 +89,12 @@ check "reads" drive_reads P "$work/one.img"
 check "it is kept" is_state one.img mounted
 platter list --json >/dev/null
 is "the list says who serves it" service "$(in_json "j['volumes'][0]['served_by']")"
+# Wine's function for AppContainers says that it went well, and makes none.
+check "its worker is confined as far as Wine can" begins "$(confined one.img)" \
+    "restricted token only, because with more: cannot start a worker: the system makes no AppContainer"
+platter service status >"$work/status"
+check "the status says so" grep -q "workers of images on this machine: restricted token only, because with more: " "$work/status"
+check "the log, too" wait_for 10 logged 0x8000000a "$(confined one.img)"
 check "not twice" fails platter mount --persistent "$(w one.img)" --letter T
 check "unmount" platter unmount P:
 check "the drive is gone" drive_gone P
@@ -72,8 +108,28 @@ check "a parent that is no image is not opened" fails platter mount --persistent
 check "nor a cut image" fails platter mount --persistent "$(w cut.qcow2)" --letter P
 check "nor one that is not there" fails platter mount --persistent "$(w none.img)" --letter P
 check "an encrypted image cannot be kept" fails platter mount --persistent --password-file "$(w one.img)" "$(w one.img)"
-check "nor a drive in a folder" fails platter mount --persistent --folder 'C:\folder' "$(w one.img)"
+mkdir "$work/empty"
+refuses "nor a drive in a folder that is not there" 3 'no such folder' platter mount --persistent --folder 'C:\folder' "$(w one.img)"
+refuses "nor one in a folder here, where no Mount Manager knows the volume" 7 'Mount Manager|NTFS only' \
+    platter mount --persistent --folder "$(w empty)" "$(w one.img)"
+check "of which no drive is left" no_drives
+refuses "nor a server behind a socket, which Wine has not" 7 'socket=.*cannot be connected to' platter mount --persistent "nbd+unix:///?socket=$work/none" --letter P
+wine_run 30 reg add 'HKLM\SOFTWARE\Policies\Platter' /v AllowedFormats /t REG_MULTI_SZ /d vhdx /f >/dev/null 2>&1
+refuses "nor a format that policy forbids" 4 AllowedFormats platter mount --persistent "$(w one.img)" --letter P
+wine_run 30 reg delete 'HKLM\SOFTWARE\Policies\Platter' /f >/dev/null 2>&1
 is "nothing of that is kept" 0 "$(kept "len(j['mounts'])")"
+check "a chain over three folders" platter mount --persistent "$(w third.qcow2)" --letter P --read-only
+check "reads" drive_reads P "$work/third.raw"
+check "a disk in pieces" platter mount --persistent "$(w pieces.vmdk)" --letter Q
+check "reads" drive_reads Q "$work/two.img"
+program wt_ranges Q write "$(w changed.img)" "$(w ranges)"
+check "and is written" drive_reads Q "$work/changed.img"
+check "unmount both" platter unmount --all
+check "its pieces have what was written" cmp "$work/pieces-f001.vmdk" "$work/changed.img"
+check "--remember" platter mount --persistent --remember "$(w one.img)" --letter P
+platter list --json >/dev/null
+is "is heard" True "$(in_json "j['volumes'][0]['remembered']")"
+check "unmount" platter unmount P:
 check "writes go to an overlay" platter mount --persistent "--overlay=$(w changes.qcow2)" "$(w one.img)" --letter P
 check "which is a file" qemu-img check -q "$work/changes.qcow2"
 check "unmount" platter unmount P:
@@ -103,16 +159,7 @@ check "its drive is gone" drive_gone P
 
 # ---- An image on a server ---------------------------------------------------------------------------------------------
 cp "$work/two.img" "$work/served.img"
-port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
-uri=nbd://127.0.0.1:$port
-server=
-at_exit '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null'
-serves() {
-    rm -f "$work/pid"
-    nbdkit -f -i 127.0.0.1 -p "$port" -P "$work/pid" file "$work/served.img" >"$work/nbdkit" 2>&1 &
-    server=$!
-    wait_for 10 test -s "$work/pid"
-}
+. tests/wine/server.sh
 # Which workers have a connection.
 connected() {
     for worker in $(workers); do
@@ -122,11 +169,12 @@ connected() {
     done
 }
 others=$(workers)
-check "a server" serves
+check "a server" serves served.img
 check "an image on it" platter mount --at-boot "$uri" --letter R
 remote=$(workers | grep -vxF "$others")
 check "reads" drive_reads R "$work/served.img"
 is "its worker has a connection, and no other" "$remote" "$(connected)"
+is "and says why it has one" "restricted token only, because its image is on a server" "$(confined ":$port")"
 before=$(id_of ":$port")
 kill -KILL "$remote"
 check "it is connected to again" wait_for 30 is_back ":$port" "$before"
@@ -155,6 +203,9 @@ malformed "a member that only the service sets" \
 malformed "a member twice" '{"protocol":1,"request":"list","request":"status"}'
 malformed "another protocol" '{"protocol":2,"request":"list"}'
 malformed "a device as an image" '{"protocol":1,"request":"mount","options":{"image":"\\\\.\\PhysicalDrive0"}}'
+malformed "a pipe as an image" '{"protocol":1,"request":"mount","options":{"image":"\\\\localhost\\pipe\\x.img"}}'
+malformed "a device in a folder" '{"protocol":1,"request":"mount","options":{"image":"C:\\x\\nul.img"}}'
+malformed "a folder on no drive" '{"protocol":1,"request":"mount","options":{"image":"C:\\x.img","folder":"x"}}'
 malformed "a path that is not whole" '{"protocol":1,"request":"mount","options":{"image":"disk.img"}}'
 malformed "what is nested deep" "$(printf '[%.0s' {1..2000})"
 check "a message that is too long" grep -q '"name":"usage"' <(raw length 4000000000)
@@ -185,8 +236,7 @@ check "the list says why" says one.img 'cannot be opened'
 mv "$work/away.img" "$work/one.img"
 check "it can be mounted again" platter mount --persistent "$(w one.img)" --letter P
 is "in the place of what was lost" 3 "$(kept "len(j['mounts'])")"
-kill -KILL "$server"
-wait "$server" 2>/dev/null
+serves_no_more
 check "a restart" platter service stop
 check "start" platter service start
 both() { is_state one.img mounted && is_state two.img mounted; }
@@ -195,13 +245,11 @@ check "with the same letters" drive_reads P "$work/one.img"
 check "and the same data" drive_reads Q "$work/two.img"
 check "without its server the third is not, and the list says why" wait_for 30 says ":$port" 'cannot be connected to'
 check "which takes nothing from the others" both
-check "the server comes back" serves
+check "the server comes back" serves served.img
 check "and so does its drive" wait_for 60 is_state ":$port" mounted
 check "with its data" drive_reads R "$work/served.img"
 check "unmount it" platter unmount R:
-kill -KILL "$server"
-wait "$server" 2>/dev/null
-server=
+serves_no_more
 
 # ---- The service dies -------------------------------------------------------------------------------------------------
 kill -KILL "$(daemon)"
@@ -211,6 +259,22 @@ check "no process either" wait_for 20 test -z "$(workers)"
 check "it starts again" wait_for 30 platter service start
 check "and brings both back" wait_for 60 both
 check "with their data" drive_reads P "$work/one.img"
+
+# ---- A worker that does not start --------------------------------------------------------------------------------------
+# The first is another program that ends without a word; by then the right one is back.
+check "unmount one" platter unmount P:
+mv "$win/platterd.exe" "$win/right.exe"
+cp "$programs/wt_dies.exe" "$win/platterd.exe"
+platter mount --persistent "$(w one.img)" --letter P >"$work/late" 2>&1 &
+late=$!
+check "a worker that does not start" wait_for 20 test -e "$win/platterd.exe.ran"
+mv "$win/right.exe" "$win/platterd.exe"
+touch "$win/platterd.exe.go"
+check "does not cost the mount" wait $late
+check "which reads" drive_reads P "$work/one.img"
+is "it was started again with less" "restricted token only and no mitigations, because with more: its worker ended, exit code 0x7" \
+    "$(confined one.img)"
+check "and that is logged" wait_for 10 logged 0x8000000a "$(confined one.img)"
 
 # ---- The session ends -------------------------------------------------------------------------------------------------
 wineserver -k
