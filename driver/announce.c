@@ -287,5 +287,5 @@ void
 AnnounceForget(PVOLUME Volume)
 {
     if (Volume->Claimed && (Volume->Shape.flags & PLATTER_VOLUME_STABLE_ID) == 0 && MountMgrPresent())
-        MountedDevicesForget(Volume->Shape.unique_id, sizeof(Volume->Shape.unique_id));
+        MountedDevicesForget(Volume->MountId, sizeof(Volume->MountId));
 }

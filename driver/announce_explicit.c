@@ -95,9 +95,9 @@ Take(PVOLUME Volume)
 {
     WCHAR letter = VolumeLetter(Volume);
 
-    MountMgrForget(&Volume->Name, Volume->Shape.unique_id, sizeof(Volume->Shape.unique_id));
+    MountMgrForget(&Volume->Name, Volume->MountId, sizeof(Volume->MountId));
     if (letter != 0 && (Volume->Shape.flags & PLATTER_VOLUME_STABLE_ID) != 0)
-        MountedDevicesRemember(letter, Volume->Shape.unique_id, sizeof(Volume->Shape.unique_id));
+        MountedDevicesRemember(letter, Volume->MountId, sizeof(Volume->MountId));
     VolumeSetLetter(Volume, 0);
 }
 

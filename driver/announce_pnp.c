@@ -40,7 +40,7 @@ Take(PVOLUME Volume)
 {
     /* The Mount Manager takes the names away with the interface, but remembers them for the unique id. */
     if ((Volume->Shape.flags & PLATTER_VOLUME_STABLE_ID) == 0 && Volume->InterfaceOn)
-        MountMgrForget(&Volume->Name, Volume->Shape.unique_id, sizeof(Volume->Shape.unique_id));
+        MountMgrForget(&Volume->Name, Volume->MountId, sizeof(Volume->MountId));
 }
 
 const ANNOUNCER AnnouncerPnp = {PLATTER_ROUTE_PNP, Give, Check, Take, LETTER_GRACE_MS};

@@ -41,15 +41,15 @@ static NTSTATUS
 AnswerUniqueId(PVOLUME Volume, PIOCTL_CALL Call)
 {
     PMOUNTDEV_UNIQUE_ID id = Call->Buffer;
-    ULONG bytes = (ULONG)FIELD_OFFSET(MOUNTDEV_UNIQUE_ID, UniqueId) + (ULONG)sizeof(Volume->Shape.unique_id);
+    ULONG bytes = (ULONG)FIELD_OFFSET(MOUNTDEV_UNIQUE_ID, UniqueId) + (ULONG)sizeof(Volume->MountId);
 
-    id->UniqueIdLength = sizeof(Volume->Shape.unique_id);
+    id->UniqueIdLength = sizeof(Volume->MountId);
     if (Call->OutLength < bytes)
     {
         Call->Information = sizeof(*id);
         return STATUS_BUFFER_OVERFLOW;
     }
-    RtlCopyMemory(id->UniqueId, Volume->Shape.unique_id, sizeof(Volume->Shape.unique_id));
+    RtlCopyMemory(id->UniqueId, Volume->MountId, sizeof(Volume->MountId));
     Call->Information = bytes;
     return STATUS_SUCCESS;
 }

@@ -40,7 +40,7 @@ NTSTATUS MountMgrDeleteLink(_In_ PCUNICODE_STRING LinkName);
 /*
  * The same of all names of the volume, links and values of MountedDevices, "no letter" notes among them. By unique id;
  * where the Mount Manager has another for this device (a driver that was loaded before used the device's name), by that
- * name. Neither can be another volume's, unlike a letter that somebody says it has. Source: IOCTL_MOUNTMGR_DELETE_POINTS
+ * name. Neither can be another volume's (VOLUME_MOUNT_ID_BYTES), unlike a letter that somebody says it has. Source: IOCTL_MOUNTMGR_DELETE_POINTS
  * and IOCTL_MOUNTMGR_QUERY_POINTS, WDK.
  */
 _IRQL_requires_max_(PASSIVE_LEVEL)

@@ -254,6 +254,10 @@ Initialize(PVOLUME Volume,
     Volume->Owner = Session->Owner;
     Volume->Id = Id;
     Volume->Shape = *In;
+    RtlCopyMemory(Volume->MountId,
+                  (In->flags & PLATTER_VOLUME_STABLE_ID) != 0 ? VOLUME_MOUNT_ID_STABLE : VOLUME_MOUNT_ID_FRESH,
+                  VOLUME_MOUNT_ID_PREFIX);
+    RtlCopyMemory(Volume->MountId + VOLUME_MOUNT_ID_PREFIX, In->unique_id, sizeof(In->unique_id));
     Volume->Container = Session->Container; /* does not change any more */
     Volume->DeadlineMs = In->deadline_ms != 0 ? In->deadline_ms : PLATTER_DEFAULT_DEADLINE_MS;
     Volume->MountedAt = ClockSystem();

@@ -32,6 +32,16 @@ typedef enum _ANNOUNCE_STAGE
     ANNOUNCE_DONE,
 } ANNOUNCE_STAGE;
 
+/*
+ * The id by which the Mount Manager knows a volume: a prefix and the provider's unique_id. Whoever mounts chooses the latter, and
+ * what is forgotten by it is forgotten with the kernel's rights; so it must be neither another driver's id (some have 16 bytes)
+ * nor, if it is a fresh one, that of a volume whose letter is remembered.
+ */
+#define VOLUME_MOUNT_ID_FRESH "PlatterF"
+#define VOLUME_MOUNT_ID_STABLE "PlatterS"
+#define VOLUME_MOUNT_ID_PREFIX 8u
+#define VOLUME_MOUNT_ID_BYTES (VOLUME_MOUNT_ID_PREFIX + 16u)
+
 #define VOLUME_HOLDERS 4u /* who holds a volume is told of that many; counted are all */
 
 struct _VOLUME
@@ -47,6 +57,7 @@ struct _VOLUME
     UNICODE_STRING Name;   /* C; in NameBuffer */
     WCHAR NameBuffer[PLATTER_DEVICE_NAME_CHARS];
     struct platter_volume_create_in Shape; /* C; as asked, checked */
+    UCHAR MountId[VOLUME_MOUNT_ID_BYTES];  /* C */
     GUID Container;                        /* C; the first unique id of the session: one image, one container */
     PUCHAR ProbeBuffer;                    /* C; where the probe read's bytes go, PLATTER_MAX_SECTOR_SIZE */
     PIO_WORKITEM WorkItem;                 /* C */

@@ -134,7 +134,7 @@ struct platter_volume_create_in {
     uint8_t gpt_partition_id[16];  /* unique partition GUID, as stored; 0 unless GPT */
     uint8_t gpt_disk_id[16];       /* disk GUID, as stored; 0 unless GPT */
     uint64_t gpt_attributes;       /* attribute bits of the entry */
-    uint8_t unique_id[16]; /* told to the Mount Manager; never all zero; fresh for each mount unless STABLE_ID */
+    uint8_t unique_id[16]; /* told to the Mount Manager, behind a prefix; not all zero; a fresh one unless STABLE_ID */
     uint16_t label[PLATTER_LABEL_CHARS];           /* for people: device description; NUL-terminated */
     uint16_t image_name[PLATTER_IMAGE_NAME_CHARS]; /* for people: the image's path; NUL-terminated, cut if longer */
     uint16_t gpt_name[36];                         /* partition name of the entry; not terminated when full */

@@ -153,6 +153,12 @@ struct platter_volume_create_in ShapeDefault(ULONG64 Bytes)
     return shape;
 }
 
+void MountIdOf(const struct platter_volume_create_in *Shape, UCHAR Id[MOUNT_ID_BYTES])
+{
+    memcpy(Id, Shape->flags & PLATTER_VOLUME_STABLE_ID ? "PlatterS" : "PlatterF", 8);
+    memcpy(Id + 8, Shape->unique_id, 16);
+}
+
 NTSTATUS CtlCreateVolume(PSIM_PROCESS Process, HANDLE Control, const struct platter_volume_create_in *In,
                          struct platter_volume_create_out *Out)
 {

@@ -50,6 +50,9 @@ HANDLE CtlOpen(PSIM_PROCESS Process);
 NTSTATUS CtlHello(PSIM_PROCESS Process, HANDLE Control, struct platter_hello_out *Out);
 HANDLE CtlOpenHello(PSIM_PROCESS Process);
 struct platter_volume_create_in ShapeDefault(ULONG64 Bytes); /* 512-byte sectors, letter P, fresh unique id */
+/* What the driver tells the Mount Manager as the volume's unique id. */
+#define MOUNT_ID_BYTES 24
+void MountIdOf(const struct platter_volume_create_in *Shape, UCHAR Id[MOUNT_ID_BYTES]);
 NTSTATUS CtlCreateVolume(PSIM_PROCESS Process, HANDLE Control, const struct platter_volume_create_in *In,
                          struct platter_volume_create_out *Out);
 NTSTATUS CtlStartVolume(PSIM_PROCESS Process, HANDLE Control, ULONG64 Id, struct platter_volume_info *Info);

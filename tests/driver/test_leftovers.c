@@ -260,10 +260,13 @@ static void a_letter_that_is_not_wanted(void **state)
     (void)state;
     for (RIG_ROUTE route = RigPnp; route <= RigExplicit; route++) {
         struct platter_volume_create_in shape;
+        UCHAR id[MOUNT_ID_BYTES];
         PROVIDER p;
         RigStart(route);
         shape = ShapeDefault(MIB);
-        SimMountRemember(0, shape.unique_id, sizeof(shape.unique_id));
+        shape.flags |= PLATTER_VOLUME_STABLE_ID;
+        MountIdOf(&shape, id);
+        SimMountRemember(0, id, sizeof(id));
         ProviderStart(&p, Rig.User, MIB, 1);
         assert_status(STATUS_SUCCESS, MountWith(&p, 0, PLATTER_VOLUME_STABLE_ID, &shape));
         assert_int_equal(p.Info.letter, 0);
@@ -273,6 +276,36 @@ static void a_letter_that_is_not_wanted(void **state)
         assert_status(STATUS_SUCCESS, MountWith(&p, 'S', PLATTER_VOLUME_STABLE_ID, &shape));
         assert_int_equal(p.Info.letter, 'S');
         ProviderStop(&p);
+        RigStop();
+    }
+}
+
+/*
+ * Who mounts chooses the unique id, and at the end the driver forgets it with the kernel's rights: what the Mount Manager
+ * remembers of another driver's volume with those 16 bytes, or of a remembered one of ours, stays.
+ */
+static void ids_of_others_are_left_alone(void **state)
+{
+    (void)state;
+    for (RIG_ROUTE route = RigPnp; route <= RigExplicit; route++) {
+        struct platter_volume_create_in shape;
+        UCHAR id[MOUNT_ID_BYTES];
+        PROVIDER p;
+        RigStart(route);
+        shape = ShapeDefault(MIB);
+        memcpy(shape.unique_id, "AnotherDriversId", 16);
+        SimMountRemember('V', shape.unique_id, 16);
+        shape.flags |= PLATTER_VOLUME_STABLE_ID;
+        MountIdOf(&shape, id);
+        SimMountRemember('S', id, sizeof(id));
+        shape.flags &= ~(uint32_t)PLATTER_VOLUME_STABLE_ID;
+        ProviderStart(&p, Rig.Other, MIB, 1);
+        assert_status(STATUS_SUCCESS, MountWith(&p, 'P', 0, &shape));
+        assert_int_equal(p.Info.letter, 'P');
+        ProviderStop(&p);
+        SimSettle();
+        assert_true(SimMountRemembers('V'));
+        assert_true(SimMountRemembers('S'));
         RigStop();
     }
 }
@@ -342,6 +375,7 @@ int main(int argc, char **argv)
         RIG_TEST(a_letter_that_is_not_wanted),
         RIG_TEST(no_letter_is_free),
         RIG_TEST(two_of_one_id),
+        RIG_TEST(ids_of_others_are_left_alone),
     };
 
     if (RigArguments(argc, argv))

@@ -116,9 +116,9 @@ static ULONG Ask(UCHAR *in, const char *device, const UCHAR *id)
             in[bytes] = (UCHAR)device[i];
     } else {
         *(ULONG *)(in + 8) = bytes;
-        *(USHORT *)(in + 12) = 16;
-        memcpy(in + bytes, id, 16);
-        bytes += 16;
+        *(USHORT *)(in + 12) = MOUNT_ID_BYTES;
+        memcpy(in + bytes, id, MOUNT_ID_BYTES);
+        bytes += MOUNT_ID_BYTES;
     }
     return bytes;
 }
@@ -128,7 +128,7 @@ static void a_user_asks_and_deletes_points(void **state)
 {
     struct platter_volume_create_in shape = ShapeDefault(MIB);
     struct platter_volume_info info;
-    UCHAR in[256], out[1024];
+    UCHAR in[256], out[1024], id[MOUNT_ID_BYTES];
     ULONG_PTR got;
     HANDLE mountmgr;
     PROVIDER p;
@@ -139,8 +139,9 @@ static void a_user_asks_and_deletes_points(void **state)
         mountmgr = OpenMountMgr();
         ProviderStart(&p, Rig.User, MIB, 1);
         assert_status(STATUS_SUCCESS, MountLetter(&p, 'P', 0, &shape));
+        MountIdOf(&shape, id);
         for (int byid = 0; byid < 2; byid++) {
-            ULONG bytes = Ask(in, byid ? NULL : p.Device, shape.unique_id);
+            ULONG bytes = Ask(in, byid ? NULL : p.Device, id);
             assert_status(STATUS_SUCCESS,
                           SimIoctl(Rig.Admin, mountmgr, QUERY_POINTS, in, bytes, out, sizeof(out), &got));
             assert_int_equal(*(ULONG *)(out + 4), 2); /* its letter and its \??\Volume name */
@@ -154,8 +155,8 @@ static void a_user_asks_and_deletes_points(void **state)
                                                2 + (ULONG)strlen(p.Device) * 2, out, sizeof(out), NULL));
         assert_true(out[0] == 0 && out[1] == 'P');
         /* All of its points, by its id: the volume is told, and goes as it should all the same. */
-        assert_status(STATUS_SUCCESS, SimIoctl(Rig.Admin, mountmgr, DELETE_POINTS, in, Ask(in, NULL, shape.unique_id),
-                                               out, sizeof(out), NULL));
+        assert_status(STATUS_SUCCESS,
+                      SimIoctl(Rig.Admin, mountmgr, DELETE_POINTS, in, Ask(in, NULL, id), out, sizeof(out), NULL));
         SimSettle();
         assert_true(CtlInfo(Rig.User, p.VolumeId, &info));
         assert_int_equal(info.letter, 0);

@@ -155,13 +155,16 @@ static void without_automount(void **state)
 static void what_is_remembered_does_not_win(void **state)
 {
     struct platter_volume_create_in shape = ShapeDefault(MIB);
+    UCHAR id[MOUNT_ID_BYTES];
     PROVIDER p;
 
     (void)state;
+    shape.flags |= PLATTER_VOLUME_STABLE_ID;
+    MountIdOf(&shape, id);
     for (RIG_ROUTE route = RigPnp; route <= RigExplicit; route++)
         for (int none = 0; none < 2; none++) {
             RigStart(route);
-            SimMountRemember(none ? 0 : 'K', shape.unique_id, sizeof(shape.unique_id));
+            SimMountRemember(none ? 0 : 'K', id, sizeof(id));
             ProviderStart(&p, Rig.User, MIB, 1);
             assert_status(STATUS_SUCCESS, MountLetter(&p, 'P', PLATTER_VOLUME_STABLE_ID, &shape));
             assert_int_equal(p.Info.letter, 'P');

@@ -24,7 +24,7 @@ static const ASKED Arrival[] = {
     {0x4d0008, 4, OVERFLOW, 4},        /* MOUNTDEV_QUERY_DEVICE_NAME: the length */
     {0x4d0008, NAME + 4, 0, NAME + 2}, /* and the name */
     {0x4d0000, 4, OVERFLOW, 4},        /* MOUNTDEV_QUERY_UNIQUE_ID */
-    {0x4d0000, 20, 0, 18},
+    {0x4d0000, 28, 0, 26},
     {0x4d0018, 16, REFUSED, 0}, /* MOUNTDEV_QUERY_STABLE_GUID */
     {0x4d000c, 6, OVERFLOW, 6}, /* MOUNTDEV_QUERY_SUGGESTED_LINK_NAME */
     {0x4d000c, 34, 0, 32},
