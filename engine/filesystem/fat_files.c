@@ -22,6 +22,7 @@
 #define ATTRIBUTE_LONG 0x0Fu
 #define LONG_PARTS 20u
 #define LONG_UNITS 13u
+#define LEAF_CLUSTERS 32768u /* told by one leaf of `visited` */
 
 struct fat {
     struct platter_owner_search *search;
@@ -32,8 +33,8 @@ struct fat {
     uint64_t data_offset;
     uint32_t clusters; /* the last is number clusters + 1 */
     uint64_t folder_bytes;
-    uint8_t *visited; /* a bit a cluster */
-    uint8_t *window;  /* of the FAT */
+    uint8_t **visited; /* leaves of a bit a cluster, each made when it is first needed: most volumes are mostly empty */
+    uint8_t *window;   /* of the FAT */
     uint64_t window_at, window_length;
     char path[PLATTER_OWNER_PATH];
 };
@@ -108,16 +109,28 @@ static uint32_t next_cluster(struct fat *fat, uint32_t cluster)
     return value;
 }
 
+/* The number of leaves, as `clusters` says; the last cluster is number clusters + 1. */
+static uint32_t leaves(const struct fat *fat)
+{
+    return (fat->clusters + 1) / LEAF_CLUSTERS + 1;
+}
+
 /* True when nobody has been there before. */
 static bool visit(struct fat *fat, uint32_t cluster)
 {
-    uint8_t bit = (uint8_t)(1u << cluster % 8);
+    uint8_t bit = (uint8_t)(1u << cluster % 8), *leaf = NULL, *there;
 
-    if (cluster < 2 || cluster - 2 >= fat->clusters || (fat->visited[cluster / 8] & bit)) {
+    if (cluster >= 2 && cluster - 2 < fat->clusters) {
+        leaf = fat->visited[cluster / LEAF_CLUSTERS];
+        if (!leaf)
+            leaf = fat->visited[cluster / LEAF_CLUSTERS] = calloc(1, LEAF_CLUSTERS / 8);
+    }
+    there = leaf ? leaf + cluster % LEAF_CLUSTERS / 8 : NULL;
+    if (!there || (*there & bit)) {
         fat->search->incomplete = true;
         return false;
     }
-    fat->visited[cluster / 8] |= bit;
+    *there |= bit;
     return true;
 }
 
@@ -349,7 +362,7 @@ void platter_fat_owners(struct platter_owner_search *search)
     fat->search = search;
     if (!read_boot(fat, &root_cluster, &root_offset, &root_length))
         goto incomplete;
-    fat->visited = calloc(1, (size_t)fat->clusters / 8 + 2);
+    fat->visited = calloc(leaves(fat), sizeof(*fat->visited));
     fat->window = malloc(WINDOW);
     if (!fat->visited || !fat->window)
         goto incomplete;
@@ -368,6 +381,8 @@ incomplete:
     search->incomplete = true;
 out:
     if (fat) {
+        for (uint32_t i = 0; fat->visited && i < leaves(fat); i++)
+            free(fat->visited[i]);
         free(fat->visited);
         free(fat->window);
     }
