@@ -359,6 +359,8 @@ VOID SimCmStart(VOID);
 VOID SimCmStop(VOID);
 VOID SimPnpStart(VOID);
 VOID SimPnpStop(VOID);
+VOID SimPnpActionsStart(VOID);
+VOID SimPnpActionsStop(VOID); /* when all that was asked is done */
 BOOLEAN SimPnpIdle(VOID);
 BOOLEAN SimPnpRemoving(PSIM_DEVNODE Node);
 VOID SimPnpDeviceClosed(PDEVICE_OBJECT Device); /* last handle on its stack went */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Mount Manager: volumes that arrive and go, and the MountedDevices store.
+ * The Mount Manager: volumes that arrive and go.
  * Sources: [T] the trace of a real NT kernel in nt-guest.md; [P n] peers.md 5.2 step n; [M] the mountmgr and mountdev
  * pages of the WDK documentation.
  */
@@ -54,64 +54,11 @@ MOUNT_VOLUME *MountFind(const char *device)
     return NULL;
 }
 
-/* ---- MountedDevices --------------------------------------------------------------------------------------------------------- */
-
-/* One value a name, its data the unique id; "#{...}" says "no letter" for an id. */
-
-static BOOLEAN SameId(const SIM_VALUE *value, const UCHAR *id, USHORT bytes)
-{
-    return value->Bytes == bytes && !memcmp(value->Data, id, bytes);
-}
-
-static VOID StoreSet(const char *name, const UCHAR *id, USHORT bytes)
-{
-    SimCmSet(MOUNT_STORE, name, REG_BINARY, id, bytes);
-}
-
-VOID MountStoreDelete(const char *name)
-{
-    SimRegistryDelete(MOUNT_STORE, name);
-}
-
-static const SIM_VALUE *NoLetter(const UCHAR *id, USHORT bytes)
-{
-    const SIM_VALUE *value;
-
-    for (ULONG i = 0; (value = SimCmAt(MOUNT_STORE, i)); i++)
-        if (value->Name[0] == '#' && SameId(value, id, bytes))
-            return value;
-    return NULL;
-}
-
-static VOID NewGuid(char *out, size_t bytes, const char *prefix)
-{
-    snprintf(out, bytes, "%s{%08x-%04x-%04x-%04x-%04x%08x}", prefix, SimRandom(~0u), SimRandom(0xffff),
-             SimRandom(0xffff), SimRandom(0xffff), SimRandom(0xffff), SimRandom(~0u));
-}
-
 static VOID GuidText(const GUID *guid, char *out, size_t bytes, const char *prefix)
 {
     snprintf(out, bytes, "%s{%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x}", prefix, guid->Data1, guid->Data2,
              guid->Data3, guid->Data4[0], guid->Data4[1], guid->Data4[2], guid->Data4[3], guid->Data4[4],
              guid->Data4[5], guid->Data4[6], guid->Data4[7]);
-}
-
-VOID MountStoreNoLetter(const MOUNT_VOLUME *volume, BOOLEAN set)
-{
-    const SIM_VALUE *held = NoLetter(volume->Id, volume->IdBytes);
-    char name[80];
-
-    if (set && !held) {
-        NewGuid(name, sizeof(name), "#");
-        StoreSet(name, volume->Id, volume->IdBytes);
-    } else if (!set && held) {
-        MountStoreDelete(held->Name);
-    }
-}
-
-BOOLEAN MountStoreHasNoLetter(const MOUNT_VOLUME *volume)
-{
-    return NoLetter(volume->Id, volume->IdBytes) != NULL;
 }
 
 /* ---- Asking a volume -------------------------------------------------------------------------------------------------------- */
@@ -236,7 +183,7 @@ NTSTATUS MountLinkAdd(MOUNT_VOLUME *volume, const char *name)
     status = SimObMakeLink(NULL, path, volume->Device, FALSE);
     if (!NT_SUCCESS(status))
         return status;
-    StoreSet(name, volume->Id, volume->IdBytes);
+    MountStoreSet(name, volume->Id, volume->IdBytes);
     link = calloc(1, sizeof(*link));
     snprintf(link->Name, sizeof(link->Name), "%s", name);
     link->Next = volume->Links;
@@ -327,7 +274,7 @@ static VOID FromStore(MOUNT_VOLUME *volume, BOOLEAN *haveletter, BOOLEAN *havena
     ULONG count = 0;
 
     for (ULONG i = 0; (value = SimCmAt(MOUNT_STORE, i)) && count < 32; i++)
-        if (value->Name[0] != '#' && SameId(value, volume->Id, volume->IdBytes))
+        if (value->Name[0] != '#' && MountStoreIsOf(value, volume->Id, volume->IdBytes))
             snprintf(names[count++], sizeof(names[0]), "%.63s", value->Name);
     for (ULONG i = 0; i < count; i++) {
         BOOLEAN letter = MountIsLetter(names[i]);
@@ -378,12 +325,12 @@ NTSTATUS MountArrive(const char *symbolic, BOOLEAN manual)
         if (volume->HasGuid)
             GuidText(&volume->Guid, name, sizeof(name), "\\??\\Volume");
         else
-            NewGuid(name, sizeof(name), "\\??\\Volume");
+            MountNewGuid(name, sizeof(name), "\\??\\Volume");
         MountLinkAdd(volume, name);
     }
     /* [P, "Letter rule"] */
     if (!haveletter && (!MountNoAutoMount || volume->Removable) && (gptletter || volume->Suggested) &&
-        !NoLetter(volume->Id, volume->IdBytes) && !MountNewLetter(volume))
+        !MountStoreHasNoLetter(volume) && !MountNewLetter(volume))
         MountStoreNoLetter(volume, TRUE);
     haveletter = MountVolumeLetter(volume) != 0;
     idbytes = volume->IdBytes;
@@ -461,38 +408,6 @@ ULONG SimMountVolumes(VOID)
     for (MOUNT_VOLUME *v = MountVolumes; v; v = v->Next)
         count++;
     return count;
-}
-
-ULONG SimMountStoreValues(VOID)
-{
-    ULONG count = 0;
-
-    while (SimCmAt(MOUNT_STORE, count))
-        count++;
-    return count;
-}
-
-VOID SimMountRemember(char Letter, const void *UniqueId, USHORT Bytes)
-{
-    char name[] = "\\DosDevices\\X:";
-    MOUNT_VOLUME volume = {.IdBytes = Bytes};
-
-    memcpy(volume.Id, UniqueId, Bytes);
-    name[12] = Letter;
-    if (Letter)
-        StoreSet(name, UniqueId, Bytes);
-    else
-        MountStoreNoLetter(&volume, TRUE);
-}
-
-BOOLEAN SimMountRemembers(char Letter)
-{
-    const SIM_VALUE *value;
-
-    for (ULONG i = 0; (value = SimCmAt(MOUNT_STORE, i)); i++)
-        if (MountIsLetter(value->Name) && value->Name[12] == Letter)
-            return TRUE;
-    return FALSE;
 }
 
 VOID SimMountSetAutoMount(BOOLEAN Enabled)

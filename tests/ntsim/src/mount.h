@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What the two halves of the simulated Mount Manager share. */
+/* What the parts of the simulated Mount Manager share. */
 #ifndef NTSIM_MOUNT_H
 #define NTSIM_MOUNT_H
 
 #include "internal.h"
+#include "cm.h"
 #include <ntdddisk.h>
 #include <ntddstor.h>
 #include <ntddvol.h>
@@ -42,6 +43,9 @@ VOID MountLinkRemove(MOUNT_VOLUME *volume, const char *name);          /* all th
 VOID MountStoreNoLetter(const MOUNT_VOLUME *volume, BOOLEAN set);
 BOOLEAN MountStoreHasNoLetter(const MOUNT_VOLUME *volume);
 VOID MountStoreDelete(const char *name);
+VOID MountStoreSet(const char *name, const UCHAR *id, USHORT bytes);
+BOOLEAN MountStoreIsOf(const SIM_VALUE *value, const UCHAR *id, USHORT bytes);
+VOID MountNewGuid(char *out, size_t bytes, const char *prefix); /* prefix{guid} */
 NTSTATUS MountArrive(const char *symbolic, BOOLEAN manual);
 char MountNewLetter(MOUNT_VOLUME *volume); /* suggested first, then C to Z; 0: none free */
 

@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The PnP manager: one thread that does all, as in Windows. Order of the requests: nt-guest.md's trace of a real NT
+ * The PnP manager: devices that come, and what they are asked. Order of the requests: nt-guest.md's trace of a real NT
  * kernel; rules: "Adding a PnP Device to a Running System", "Removing a Device" (WDK).
  */
 #include "internal.h"
 
-typedef struct _ACTION {
-    NTSTATUS (*Routine)(PSIM_DEVNODE, PVOID);
-    PSIM_DEVNODE Node;
-    PVOID Context;
-    NTSTATUS Status;
-    KEVENT Done;
-    BOOLEAN Detached;
-    struct _ACTION *Next;
-} ACTION;
-
-static ACTION *First, **Last = &First;
-static KEVENT Work;
-static PSIM_THREAD Thread;
-static BOOLEAN Stopping, Busy;
 static PSIM_DEVNODE Nodes;
 static ULONG Serial, RootDevices;
 static PDRIVER_OBJECT PnpDriver;
@@ -26,69 +12,6 @@ static PDRIVER_OBJECT PnpDriver;
 PDRIVER_OBJECT SimPnpDriver(VOID)
 {
     return PnpDriver;
-}
-
-static VOID Run(void *context)
-{
-    (void)context;
-    for (;;) {
-        ACTION *action;
-        while (!First) {
-            if (Stopping)
-                return;
-            SimEventWait(&Work, "PnP actions");
-        }
-        action = First;
-        First = action->Next;
-        if (!First)
-            Last = &First;
-        Busy = TRUE;
-        SIM_ACQUIRE(action);
-        Sim.Current->Depth++;
-        /* A device that went while the request for it waited. */
-        action->Status =
-            action->Node && action->Node->Gone ? STATUS_NO_SUCH_DEVICE : action->Routine(action->Node, action->Context);
-        Sim.Current->Depth--;
-        Busy = FALSE;
-        if (action->Detached)
-            free(action);
-        else
-            SimEventSet(&action->Done);
-    }
-}
-
-static VOID Queue(ACTION *action)
-{
-    SIM_RELEASE(action);
-    *Last = action;
-    Last = &action->Next;
-    SimEventSet(&Work);
-}
-
-static NTSTATUS Do(NTSTATUS (*routine)(PSIM_DEVNODE, PVOID), PSIM_DEVNODE node, PVOID context)
-{
-    ACTION action = {.Routine = routine, .Node = node, .Context = context};
-
-    SimEventInit(&action.Done, NotificationEvent);
-    Queue(&action);
-    SimEventWait(&action.Done, "the PnP manager");
-    return action.Status;
-}
-
-static VOID DoLater(NTSTATUS (*routine)(PSIM_DEVNODE, PVOID), PSIM_DEVNODE node, PVOID context)
-{
-    ACTION *action = calloc(1, sizeof(*action));
-
-    action->Routine = routine;
-    action->Node = node;
-    action->Context = context;
-    action->Detached = TRUE;
-    Queue(action);
-}
-
-BOOLEAN SimPnpIdle(VOID)
-{
-    return !First && !Busy;
 }
 
 /* ---- Requests to a device's stack -------------------------------------------------------------------------------------------- */
@@ -360,7 +283,7 @@ VOID NTAPI IoInvalidateDeviceRelations(PDEVICE_OBJECT DeviceObject, DEVICE_RELAT
     if (!facts->Node)
         SimBug("IoInvalidateDeviceRelations of a device that is no PDO");
     if (Type == BusRelations)
-        DoLater(Rescan, facts->Node, NULL);
+        SimPnpDoLater(Rescan, facts->Node, NULL);
 }
 
 /* ---- Root devices --------------------------------------------------------------------------------------------------------------- */
@@ -473,7 +396,7 @@ VOID SimPnpForgetRoot(PSIM_DEVNODE Node)
 PSIM_DEVNODE SimPnpAddRoot(PDRIVER_OBJECT Driver, const char *HardwareId, NTSTATUS *Status)
 {
     ROOT root = {Driver, HardwareId, NULL};
-    NTSTATUS status = Do(AddRoot, NULL, &root);
+    NTSTATUS status = SimPnpDo(AddRoot, NULL, &root);
 
     if (Status)
         *Status = status;
@@ -487,16 +410,6 @@ PSIM_DEVNODE SimPnpFirst(VOID)
     return Nodes;
 }
 
-NTSTATUS SimPnpDo(NTSTATUS (*Routine)(PSIM_DEVNODE, PVOID), PSIM_DEVNODE Node, PVOID Context)
-{
-    return Do(Routine, Node, Context);
-}
-
-VOID SimPnpDoLater(NTSTATUS (*Routine)(PSIM_DEVNODE, PVOID), PSIM_DEVNODE Node, PVOID Context)
-{
-    DoLater(Routine, Node, Context);
-}
-
 NTSTATUS SimPnpSend(PSIM_DEVNODE Node, UCHAR Minor, IO_STACK_LOCATION *Parameters)
 {
     return Send(Node, Minor, Parameters, NULL);
@@ -504,23 +417,19 @@ NTSTATUS SimPnpSend(PSIM_DEVNODE Node, UCHAR Minor, IO_STACK_LOCATION *Parameter
 
 VOID SimPnpRescan(PSIM_DEVNODE Node)
 {
-    Do(Rescan, Node, NULL);
+    SimPnpDo(Rescan, Node, NULL);
 }
 
 NTSTATUS SimPnpSendStart(PSIM_DEVNODE Node)
 {
-    return Do(Start, Node, NULL);
+    return SimPnpDo(Start, Node, NULL);
 }
 
 VOID SimPnpStart(VOID)
 {
-    First = NULL;
-    Last = &First;
-    Stopping = Busy = FALSE;
     Serial = RootDevices = 0;
-    SimEventInit(&Work, SynchronizationEvent);
     PnpDriver = SimDriverCreate("PnpManager", RootDispatch);
-    Thread = SimThreadStart(Sim.SystemProcess, "pnp", TRUE, Run, NULL);
+    SimPnpActionsStart();
 }
 
 VOID SimPnpStop(VOID)
@@ -532,8 +441,6 @@ VOID SimPnpStop(VOID)
         Nodes = node->Next;
         free(node);
     }
-    Stopping = TRUE;
-    SimEventSet(&Work);
-    SimThreadJoin(Thread);
+    SimPnpActionsStop();
     SimObDereference(PnpDriver);
 }
