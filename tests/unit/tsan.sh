@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
 bin=${TSAN_BUILD:-build/tsan}
-tests="engine_block engine_image provider_data provider_errors provider_protocol provider_transact nbd nbd_server engine_ahead"
+tests="engine_block engine_image provider_data provider_errors provider_protocol provider_storm provider_transact nbd nbd_server nbd_write engine_ahead"
 
 if [ -z "${TSAN_BUILD:-}" ]; then
     # shellcheck disable=SC2046,SC2086
