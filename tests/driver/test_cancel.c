@@ -244,6 +244,76 @@ static void cancelled_as_it_ends(void **state)
     }
 }
 
+typedef struct INTRUDER {
+    PROVIDER *P;
+    PSIM_IO Start;
+    ULONG Stage; /* of the start: just sent; the probe is about to be answered; the letter is there */
+    ULONG Points;
+    BOOLEAN Removes; /* else it cancels */
+} INTRUDER;
+
+static void Intruder(void *context)
+{
+    INTRUDER *in = context;
+    struct platter_volume_info info;
+    char target[64];
+
+    while (!SimIoDone(in->Start) && ((in->Stage == 1 && !in->P->Probes) ||
+                                     (in->Stage == 2 && !SimLinkTarget(Rig.Other, "\\??\\P:", target, sizeof(target)))))
+        SimYieldNow();
+    for (ULONG i = 0; i < in->Points; i++)
+        SimYieldNow();
+    if (in->Removes)
+        Remover(&(REMOVER){Rig.Admin, in->P->VolumeId});
+    else
+        SimIoCancel(in->Start);
+    for (ULONG i = 0; i < 4 && CtlInfo(Rig.Admin, in->P->VolumeId, &info); i++)
+        if (info.state > PLATTER_STATE_REMOVING)
+            SimBug("a volume is in state %u", info.state);
+}
+
+/* Between any two steps of a start comes a removal or a cancel: it ends once, and the volume is there or is not. */
+static void ended_between_two_steps(void **state)
+{
+    (void)state;
+    for (ULONG seed = 1; seed <= RigSeeds(540); seed++) {
+        struct platter_volume_create_in shape = ShapeDefault(64 * 1024);
+        struct platter_volume_start_in start = {0};
+        struct platter_volume_create_out out;
+        struct platter_volume_info info;
+        INTRUDER intruder = {.Stage = seed % 3, .Removes = (BOOLEAN)(seed / 3 % 2)};
+        PSIM_THREAD thread;
+        NTSTATUS status;
+        PROVIDER p;
+        RigStartWith((RIG_ROUTE)(seed / 6 % 3), &(SIM_OPTIONS){.Seed = seed});
+        ProviderStart(&p, Rig.User, 64 * 1024, 1);
+        assert_status(STATUS_SUCCESS, CtlCreateVolume(Rig.User, p.Control, &shape, &out));
+        p.VolumeId = start.volume_id = out.volume_id;
+        intruder.P = &p;
+        intruder.Points = SimRandom(32);
+        intruder.Start =
+            SimIoctlStart(Rig.User, p.Control, PLATTER_IOCTL_VOLUME_START, &start, sizeof(start), &info, sizeof(info));
+        thread = SimThreadCreate(Rig.Admin, "intruder", Intruder, &intruder);
+        SimThreadJoin(thread);
+        status = SimIoWait(intruder.Start, NULL);
+        Check(status, STATUS_NO_SUCH_DEVICE, "VOLUME_START");
+        SimSettle();
+        if (CtlInfo(Rig.User, out.volume_id, &info)) {
+            if (intruder.Removes)
+                SimBug("a removed volume is still there, in state %u", info.state);
+            if (info.state != (status == STATUS_SUCCESS ? PLATTER_STATE_RUNNING : PLATTER_STATE_CREATED))
+                SimBug("VOLUME_START ends with %08x, and the volume is in state %u", status, info.state);
+            if (status != STATUS_SUCCESS) /* it may be tried again */
+                assert_status(STATUS_SUCCESS, CtlStartVolume(Rig.User, p.Control, out.volume_id, &info));
+        } else if (status == STATUS_SUCCESS && !intruder.Removes) {
+            SimBug("VOLUME_START succeeds, and the volume is gone");
+        }
+        ProviderStop(&p);
+        assert_int_equal(CtlCount(Rig.User), 0);
+        RigStop();
+    }
+}
+
 /* TRANSACTs that wait, cancelled with the rest of their handle; each gives its session back. */
 static void waiting_workers_are_cancelled(void **state)
 {
@@ -344,7 +414,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         RIG_TEST(start_is_cancelled),      RIG_TEST(remove_is_cancelled),           RIG_TEST(removed_by_many),
         RIG_TEST(removed_while_it_starts), RIG_TEST(waiting_workers_are_cancelled), RIG_TEST(requests_are_cancelled),
-        RIG_TEST(cancelled_as_it_ends),
+        RIG_TEST(cancelled_as_it_ends),    RIG_TEST(ended_between_two_steps),
     };
 
     if (RigArguments(argc, argv))
