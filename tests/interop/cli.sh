@@ -46,6 +46,9 @@ refuses "a command of the other system" 7 "on Windows" "$platter" mount disk.img
 for word in mount unmount list names persist service driver; do
     refuses "$word is a command of the other system" 7 "on Windows" "$platter" $word
 done
+refuses "no password on standard input" 2 "first line is empty" sh -c '"$1" info disk.img --password-file - </dev/null' - "$platter"
+refuses "one that is too long" 2 "longer than a password" sh -c 'head -c 2000 /dev/zero | tr "\0" x | "$1" info disk.img --password-file -' - "$platter"
+refuses "a terminal" 2 "standard input is a terminal" script -qec "$platter info disk.img --password-file -" /dev/null
 refuses "a wrong sector size" 2 "512, 1024, 2048 or 4096" "$platter" info disk.img --sector-size 600
 refuses "an unknown format" 2 "want one of .*vhd" "$platter" info disk.img --format vhdz
 check "usage errors in JSON" json 's == 2 and j["error"]["code"] == 2 and j["error"]["name"] == "usage"' "$platter" inof --json
