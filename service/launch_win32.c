@@ -34,9 +34,10 @@ static struct service_system system_now(void)
 static SRWLOCK lock = SRWLOCK_INIT;
 static struct learned {
     unsigned rung;
-    uint64_t since; /* ms; 0: nothing was learned */
-    char why[200];  /* what did not start */
-} learned[2];       /* of images here, and on servers */
+    uint64_t since;     /* ms; 0: nothing was learned */
+    char why[200];      /* what did not start */
+} learned[2];           /* of images here, and on servers */
+static bool started[2]; /* one at least, whatever with */
 
 static struct learned recall(bool remote)
 {
@@ -51,13 +52,14 @@ static struct learned recall(bool remote)
     return found;
 }
 
-/* True: it is news. */
-static bool learn(bool remote, const struct learned *what)
+/* Of a worker that was started. `late`: of a busy machine nothing is learned. True: it is news. */
+static bool learn(bool remote, bool late, const struct learned *what)
 {
     bool news;
 
     AcquireSRWLockExclusive(&lock);
-    news = learned[remote].rung < what->rung;
+    started[remote] = true;
+    news = !late && learned[remote].rung < what->rung;
     if (news)
         learned[remote] = *what;
     ReleaseSRWLockExclusive(&lock);
@@ -90,8 +92,12 @@ void service_launch_tell(char confined[SERVICE_CONFINED_TEXT])
 {
     const struct service_system system = system_now();
     const struct learned known = recall(false);
+    size_t length;
 
     describe(&system, false, &known, confined);
+    length = strlen(confined);
+    if (!started[0])
+        (void)snprintf(confined + length, SERVICE_CONFINED_TEXT - length, " (none has been started yet)");
 }
 
 /* ---- One attempt ----------------------------------------------------------------------------------------------------- */
@@ -175,14 +181,14 @@ enum platter_result service_launch(struct service_broker *broker, HANDLE stop, s
         if (result == PLATTER_OK || result == PLATTER_E_CANCELLED)
             break;
         service_worker_close(worker);
-        late |= err->os_error == WAIT_TIMEOUT; /* of a busy machine nothing is learned */
+        late |= err->os_error == WAIT_TIMEOUT;
         put_why(&known, err);
     }
     if (result)
         return result;
     describe(&system, remote, &known, confined);
     known.since = platter_os_monotonic_ms();
-    if (!late && learn(remote, &known))
+    if (learn(remote, late, &known))
         tell_less(confined);
     return PLATTER_OK;
 }

@@ -82,6 +82,7 @@ check "without the service a persistent mount is refused" fails platter mount --
 check "service install" platter service install
 check "warns of a place where users may exchange the program" grep -q "may exchange it" "$work"/platter.*.err
 check "it runs" platter service status
+check "and does not say of workers what was not seen" grep -q "none has been started yet" "$work/out"
 
 # ---- A mount, and its end ---------------------------------------------------------------------------------------------
 check "a persistent mount" platter mount --persistent "$(w one.img)" --letter P
@@ -207,6 +208,17 @@ malformed "a pipe as an image" '{"protocol":1,"request":"mount","options":{"imag
 malformed "a device in a folder" '{"protocol":1,"request":"mount","options":{"image":"C:\\x\\nul.img"}}'
 malformed "a folder on no drive" '{"protocol":1,"request":"mount","options":{"image":"C:\\x.img","folder":"x"}}'
 malformed "a path that is not whole" '{"protocol":1,"request":"mount","options":{"image":"disk.img"}}'
+# The command line looks first; this is what the service itself says, before the drive is there and behind it.
+mkdir "$wine_prefix/drive_c/empty"
+cp "$work/two.img" "$work/lone.img"
+for folder in "$(w empty)" 'C:\empty'; do
+    message "$(python3 -c 'import json, sys
+print(json.dumps({"protocol": 1, "request": "mount", "options": dict(zip(("image", "folder"), sys.argv[1:]))}))' \
+        "$(w lone.img)" "$folder")" >"$work/message"
+    raw send "$(w message)" >"$work/answer"
+    check "no drive in the folder $folder" grep -q '"name":"unsupported"' "$work/answer"
+done
+is "and none is left without it" "[]" "$(state_of lone.img)"
 malformed "what is nested deep" "$(printf '[%.0s' {1..2000})"
 check "a message that is too long" grep -q '"name":"usage"' <(raw length 4000000000)
 check "an empty one" grep -q '"name":"usage"' <(raw length 0)
