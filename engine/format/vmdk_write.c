@@ -4,7 +4,8 @@
  *
  * New grains go behind the file's end. Their words of the grain tables are held back in memory until a flush has seen
  * the data to the medium; then the spare table is written, and the table. A table that is new is written, empty, before
- * the directories point to it. While tables are changed the header says that the extent was not closed properly.
+ * the directories point to it. While tables are changed the header says that the extent was not closed properly; if it
+ * said so before, spare tables may be older than theirs, and are made like them first.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -83,19 +84,6 @@ void platter_vmdk_write_end(struct vmdk_sparse *s)
         (void)platter_block_write(s->m.file, &clean, 1, UNCLEAN_AT, NULL);
 }
 
-/* `change` held. */
-static enum platter_result mark_unclean(struct vmdk_sparse *s, struct platter_error *err)
-{
-    static const uint8_t unclean = 1;
-    enum platter_result result;
-
-    if (s->marked)
-        return PLATTER_OK;
-    result = platter_block_write(s->m.file, &unclean, 1, UNCLEAN_AT, err);
-    s->marked = result == PLATTER_OK;
-    return result;
-}
-
 /* `change` held. Makes room of `bytes` at a multiple of `alignment` behind the end of the file; it is zero. */
 static enum platter_result extend(struct vmdk_sparse *s, uint64_t bytes, uint32_t alignment, uint64_t *at,
                                   struct platter_error *err)
@@ -125,6 +113,62 @@ static enum platter_result set_directory(struct vmdk_sparse *s, struct platter_p
     __atomic_store_n((uint32_t *)(void *)(page + index * 4 % PLATTER_TABLE_PAGE), raw, __ATOMIC_RELEASE);
     platter_page_table_release(directory);
     return PLATTER_OK;
+}
+
+/* `change` held. Gives the table at `index` a spare copy that is the same; `table` and `copy` have room for one each. */
+static enum platter_result mend_spare(struct vmdk_sparse *s, uint64_t index, uint8_t *table, uint8_t *copy,
+                                      struct platter_error *err)
+{
+    size_t bytes = (size_t)s->header.table_words * 4;
+    uint32_t sector, spare = 0;
+    uint64_t at;
+    enum platter_result result = platter_vmdk_directory_word(&s->directory, index, &sector, err);
+
+    if (result == PLATTER_OK && sector)
+        result = platter_vmdk_directory_word(&s->spare, index, &spare, err);
+    if (result || sector == 0 || sector == spare ||
+        (result = platter_block_read(s->m.file, table, bytes, (uint64_t)sector * VMDK_SECTOR, err)))
+        return result;
+    if (spare) {
+        at = (uint64_t)spare * VMDK_SECTOR;
+        result = platter_block_read(s->m.file, copy, bytes, at, err);
+        if (result || memcmp(table, copy, bytes) == 0)
+            return result;
+        return platter_block_write(s->m.file, table, bytes, at, err);
+    }
+    if ((result = extend(s, (bytes + VMDK_SECTOR - 1) / VMDK_SECTOR * VMDK_SECTOR, VMDK_SECTOR, &at, err)) ||
+        (result = platter_block_write(s->m.file, table, bytes, at, err)) ||
+        (result = platter_block_flush(s->m.file, err)))
+        return result;
+    return set_directory(s, &s->spare, index, (uint32_t)(at / VMDK_SECTOR), err);
+}
+
+/* `change` held. Who last wrote was cut off, and closing will take away the mark that says so. */
+static enum platter_result mend_spares(struct vmdk_sparse *s, struct platter_error *err)
+{
+    size_t bytes = (size_t)s->header.table_words * 4;
+    uint8_t *tables = malloc(2 * bytes);
+    enum platter_result result = tables ? PLATTER_OK : no_memory(s, err);
+
+    for (uint64_t i = 0; i < s->header.directory_words && result == PLATTER_OK; i++)
+        result = mend_spare(s, i, tables, tables + bytes, err);
+    free(tables);
+    return result;
+}
+
+/* `change` held. */
+static enum platter_result mark_unclean(struct vmdk_sparse *s, struct platter_error *err)
+{
+    static const uint8_t unclean = 1;
+    enum platter_result result;
+
+    if (s->marked)
+        return PLATTER_OK;
+    result = platter_block_write(s->m.file, &unclean, 1, UNCLEAN_AT, err);
+    if (result == PLATTER_OK && s->header.unclean && s->header.spare_directory)
+        result = mend_spares(s, err);
+    s->marked = result == PLATTER_OK;
+    return result;
 }
 
 /* `change` held. Gives the directory an empty table at `index`, and the spare directory one if it has none. */

@@ -122,7 +122,21 @@ qemu-img convert -O vmdk small.raw below.vmdk
 survives_power_cuts "delta" 'cut_image -b below.vmdk -F vmdk cut.vmdk' small.raw
 survives_power_cuts "one table for both directories" 'image=cut.vmdk; make_vmdk cut.vmdk small.raw spare=same' small.raw
 cut_image cut.vmdk 12M
-PLATTER_CUT_AT=9 LD_PRELOAD=$cutter "$tool" tagged-write cut.vmdk log 4 60
+PLATTER_CUT_AT=60 LD_PRELOAD=$cutter "$tool" tagged-write cut.vmdk log 4 60
+cp cut.vmdk torn.vmdk
+# The spare copy of the first table, of which a power cut has left an older one.
+python3 - <<'PYTHON'
+import struct
+with open("torn.vmdk", "r+b") as image:
+    image.seek(48)
+    at = struct.unpack("<Q", image.read(8))[0] * 512
+    image.seek(at)
+    image.seek(struct.unpack("<I", image.read(4))[0] * 512)
+    image.write(bytes(2048))
+PYTHON
+check "a spare table that differs is told" sh -c "'$platter' verify torn.vmdk | grep -q 'spare copy of the grain table'"
+"$tool" tagged-write torn.vmdk log 5 7
+check "and is the same when somebody has written" sh -c "! '$platter' verify torn.vmdk | grep 'spare copy'"
 check "one that was cut says so" sh -c "'$platter' info cut.vmdk | grep -q '^unclean shutdown'"
 cp base.raw shadow.raw
 qemu-img convert -O vmdk base.raw closed.vmdk
