@@ -1,30 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "sddl.h"
-
-/* Layout of [MS-DTYP] 2.4.6 SECURITY_DESCRIPTOR, 2.4.5 ACL, 2.4.4.1 ACE_HEADER, 2.4.2.2 SID; all little-endian. */
-#define DESCRIPTOR_HEADER 20u
-#define OFFSET_OWNER 4u
-#define OFFSET_GROUP 8u
-#define OFFSET_SACL 12u
-#define OFFSET_DACL 16u
-#define ACL_HEADER 8u
-#define ACE_HEADER 8u /* type, flags, size, mask */
-#define SID_HEADER 8u
-#define SID_SUBAUTHORITIES_MAX 15u
-#define ACL_REVISION_BASIC 2u
-
-#define CONTROL_DACL_PRESENT 0x0004u
-#define CONTROL_SACL_PRESENT 0x0010u
-#define CONTROL_DACL_AUTO_INHERIT_REQ 0x0100u
-#define CONTROL_DACL_AUTO_INHERITED 0x0400u
-#define CONTROL_DACL_PROTECTED 0x1000u
-#define CONTROL_SELF_RELATIVE 0x8000u
-/* The same three for the system ACL are the next higher bit. */
-
-#define ACE_ALLOWED 0u
-#define ACE_DENIED 1u
-#define ACE_AUDIT 2u
-#define ACE_LABEL 17u
+#include "sddl_layout.h"
 
 #define CODE(a, b) ((uint16_t)((unsigned)(a) | (unsigned)(b) << 8))
 
@@ -479,72 +455,4 @@ SddlCompile(const uint16_t *string, size_t chars, uint8_t *descriptor, size_t *l
     Patch(&out, 2, control, 2);
     *length = out.Used;
     return SDDL_OK;
-}
-
-static uint32_t
-Get(const uint8_t *Bytes, size_t Count)
-{
-    uint32_t value = 0;
-
-    while (Count-- != 0)
-        value = value << 8 | Bytes[Count];
-    return value;
-}
-
-static int
-SidIsValid(const uint8_t *Bytes, size_t Room)
-{
-    return Room >= SID_HEADER && Bytes[0] == 1 && Bytes[1] <= SID_SUBAUTHORITIES_MAX &&
-           Room - SID_HEADER >= 4u * Bytes[1];
-}
-
-static int
-AclIsValid(const uint8_t *Bytes, size_t Room)
-{
-    size_t size;
-    size_t at = ACL_HEADER;
-    uint32_t count;
-
-    if (Room < ACL_HEADER || Bytes[0] < 2 || Bytes[0] > 4)
-        return 0;
-    size = Get(Bytes + 2, 2);
-    if (size < ACL_HEADER || size > Room)
-        return 0;
-    for (count = Get(Bytes + 4, 2); count != 0; count--)
-    {
-        size_t ace;
-
-        if (size - at < ACE_HEADER)
-            return 0;
-        ace = Get(Bytes + at + 2, 2);
-        if (ace < ACE_HEADER || ace % 4u != 0 || ace > size - at)
-            return 0;
-        if ((Bytes[at] <= ACE_AUDIT || Bytes[at] == ACE_LABEL) &&
-            !SidIsValid(Bytes + at + ACE_HEADER, ace - ACE_HEADER))
-            return 0;
-        at += ace;
-    }
-    return 1;
-}
-
-int
-SddlDescriptorIsValid(const uint8_t *descriptor, size_t length)
-{
-    static const uint8_t offsets[] = {OFFSET_OWNER, OFFSET_GROUP, OFFSET_SACL, OFFSET_DACL};
-    unsigned i;
-
-    if (length < DESCRIPTOR_HEADER || descriptor[0] != 1 || (Get(descriptor + 2, 2) & CONTROL_SELF_RELATIVE) == 0)
-        return 0;
-    for (i = 0; i < 4; i++)
-    {
-        size_t at = Get(descriptor + offsets[i], 4);
-
-        if (at == 0)
-            continue;
-        if (at < DESCRIPTOR_HEADER || at % 4u != 0 || at > length)
-            return 0;
-        if (i < 2 ? !SidIsValid(descriptor + at, length - at) : !AclIsValid(descriptor + at, length - at))
-            return 0;
-    }
-    return 1;
 }

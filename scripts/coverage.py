@@ -18,8 +18,8 @@ import subprocess
 import sys
 import tempfile
 
-NOTES = ("tests/ntsim/CMakeFiles/platter_driver_native.dir/**/*.gcno", "tests/unit/CMakeFiles/test_sddl.dir/**/sddl.c.gcno",
-         "tests/fuzz/CMakeFiles/fuzz_sddl.dir/**/sddl.c.gcno")
+NOTES = ("tests/ntsim/CMakeFiles/platter_driver_native.dir/**/*.gcno", "tests/unit/CMakeFiles/test_sddl.dir/**/sddl*.c.gcno",
+         "tests/fuzz/CMakeFiles/fuzz_sddl.dir/**/sddl*.c.gcno")
 
 
 def measure(build):
