@@ -46,6 +46,8 @@ static const struct refusal refusals[] = {
     {ERROR_OUTOFMEMORY, PLATTER_E_NO_MEMORY, "the system is out of memory"},
     {ERROR_WORKING_SET_QUOTA, PLATTER_E_NO_MEMORY, "this process may not lock more memory"},
     {ERROR_NOT_ENOUGH_QUOTA, PLATTER_E_NO_MEMORY, "this process may not lock more memory"},
+    {ERROR_NO_MORE_ITEMS, PLATTER_E_BUSY, "no drive letter is free"},
+    {ERROR_SEM_TIMEOUT, PLATTER_E_DRIVER, "Windows did not take the drive in time"},
     {ERROR_TOO_MANY_NAMES, PLATTER_E_DRIVER, "the limit on volumes is reached"},
     {ERROR_BAD_COMMAND, PLATTER_E_BUSY, "the volume has been started before"},
     {ERROR_CRC, PLATTER_E_DAMAGED, "the volume's first read found damaged data"},
