@@ -21,22 +21,9 @@ void SimVisibleFree(void *block);
 void *SimGuarded(size_t bytes);
 
 #ifdef SIM_FIBERS
-/* The simulator's and the tests' own memory; SimOwnFree also takes what the library has allocated. */
-void *SimOwnAllocate(size_t bytes);
-void *SimOwnZeroed(size_t count, size_t bytes);
-void *SimOwnResize(void *block, size_t bytes);
-char *SimOwnStrdup(const char *text);
-void SimOwnFree(void *block);
-#define malloc SimOwnAllocate
-#define calloc SimOwnZeroed
-#define realloc SimOwnResize
-#undef strdup
-#define strdup SimOwnStrdup
-#define free SimOwnFree
 #define SIM_RAW_FUNCTIONS(X)                                                                                           \
     X(strlen) X(strcmp) X(strncmp) X(strcasecmp) X(strncasecmp) X(strchr) X(strrchr) X(snprintf) X(vsnprintf)
 #endif
-
 #ifdef SIM_TSAN
 /* It lays this out anew each time. */
 /* clang-format off */
@@ -46,21 +33,7 @@ void SimOwnFree(void *block);
     X(strtok_r) X(memcpy) X(memset) X(memmove) X(memcmp) X(snprintf) \
     X(vsnprintf)
 /* clang-format on */
-#define malloc SimRaw.malloc_
-#define calloc SimRaw.calloc_
-#define free SimRaw.free_
-#undef strdup
-#define strdup SimRawStrdup /* the library's would call malloc as others do */
-char *SimRawStrdup(const char *text);
-#define strcspn SimRaw.strcspn_
-#define strcpy SimRaw.strcpy_
-#define strtok_r SimRaw.strtok_r_
-#define memcpy SimRaw.memcpy_
-#define memset SimRaw.memset_
-#define memmove SimRaw.memmove_
-#define memcmp SimRaw.memcmp_
 #endif
-
 #ifdef SIM_RAW_FUNCTIONS
 struct SimRaw {
 #define SIM_RAW_FIELD(name) __typeof__(&name) name##_;
@@ -78,6 +51,37 @@ extern struct SimRaw SimRaw;
 #define strrchr SimRaw.strrchr_
 #define snprintf SimRaw.snprintf_
 #define vsnprintf SimRaw.vsnprintf_
+#endif
+
+#ifdef SIM_FIBERS
+/* The simulator's and the tests' own memory; SimOwnFree also takes what the library has allocated. */
+void *SimOwnAllocate(size_t bytes);
+void *SimOwnZeroed(size_t count, size_t bytes);
+void *SimOwnResize(void *block, size_t bytes);
+char *SimOwnStrdup(const char *text);
+void SimOwnFree(void *block);
+#define malloc SimOwnAllocate
+#define calloc SimOwnZeroed
+#define realloc SimOwnResize
+#undef strdup
+#define strdup SimOwnStrdup
+#define free SimOwnFree
+#endif
+
+#ifdef SIM_TSAN
+#define malloc SimRaw.malloc_
+#define calloc SimRaw.calloc_
+#define free SimRaw.free_
+#undef strdup
+#define strdup SimRawStrdup /* the library's would call malloc as others do */
+char *SimRawStrdup(const char *text);
+#define strcspn SimRaw.strcspn_
+#define strcpy SimRaw.strcpy_
+#define strtok_r SimRaw.strtok_r_
+#define memcpy SimRaw.memcpy_
+#define memset SimRaw.memset_
+#define memmove SimRaw.memmove_
+#define memcmp SimRaw.memcmp_
 #endif
 
 #endif
