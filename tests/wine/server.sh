@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
 # For suites with an image on a server: `. tests/wine/server.sh` behind wine_suite. $uri is where it is, $port its port.
 port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
-# shellcheck disable=SC2034 # for who reads this
 uri=nbd://127.0.0.1:$port
 server=
 at_exit 'serves_no_more'
