@@ -314,6 +314,70 @@ static void ended_between_two_steps(void **state)
     }
 }
 
+typedef struct STARTER {
+    PROVIDER *P;
+    BOOLEAN Done;
+    NTSTATUS Status;
+} STARTER;
+
+static void Starter(void *context)
+{
+    STARTER *s = context;
+    struct platter_volume_info info;
+
+    s->Status = CtlStartVolume(Rig.User, s->P->Control, s->P->VolumeId, &info);
+    s->Done = TRUE;
+}
+
+/* The threads of a start are led from one call of the kernel to the next, and the volume is removed before each. */
+static void removed_before_each_step(void **state)
+{
+    STARTER starter;
+
+    (void)state;
+    memset(&starter, 0, sizeof(starter));
+    for (ULONG steps = 0; !starter.Done; steps++) {
+        struct platter_volume_create_in shape = ShapeDefault(64 * 1024);
+        struct platter_volume_create_out out;
+        struct platter_volume_info info;
+        PSIM_THREAD thread;
+        PROVIDER p;
+        RigStart(RigLink);
+        ProviderStart(&p, Rig.User, 64 * 1024, 1);
+        assert_status(STATUS_SUCCESS, CtlCreateVolume(Rig.User, p.Control, &shape, &out));
+        p.VolumeId = out.volume_id;
+        SimSettle();
+        starter = (STARTER){.P = &p};
+        thread = SimThreadCreate(Rig.User, "starter", Starter, &starter);
+        if (steps) {
+            SimStall("", 10);
+            SimSleep(5);
+        }
+        for (ULONG i = 1; i < steps && !starter.Done; i++) {
+            SimStall("", 10); /* for the one that runs in five milliseconds */
+            SimSleep(10);
+        }
+        if (starter.Done) { /* the last round: the start came to its end by so many steps */
+            assert_status(STATUS_SUCCESS, starter.Status);
+        } else {
+            Remover(&(REMOVER){Rig.Admin, p.VolumeId});
+            SimThreadJoin(thread);
+            thread = NULL;
+            if (!starter.Done || (starter.Status != STATUS_NOT_FOUND && starter.Status != STATUS_NO_SUCH_DEVICE &&
+                                  starter.Status != STATUS_SUCCESS))
+                SimBug("removed before step %u of its start: %08x", steps, starter.Done ? starter.Status : 0);
+            starter.Done = FALSE;
+            if (CtlInfo(Rig.User, out.volume_id, &info))
+                SimBug("removed before step %u of its start, and in state %u", steps, info.state);
+        }
+        if (thread)
+            SimThreadJoin(thread);
+        ProviderStop(&p);
+        assert_int_equal(CtlCount(Rig.User), 0);
+        RigStop();
+    }
+}
+
 /* TRANSACTs that wait, cancelled with the rest of their handle; each gives its session back. */
 static void waiting_workers_are_cancelled(void **state)
 {
@@ -414,7 +478,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         RIG_TEST(start_is_cancelled),      RIG_TEST(remove_is_cancelled),           RIG_TEST(removed_by_many),
         RIG_TEST(removed_while_it_starts), RIG_TEST(waiting_workers_are_cancelled), RIG_TEST(requests_are_cancelled),
-        RIG_TEST(cancelled_as_it_ends),    RIG_TEST(ended_between_two_steps),
+        RIG_TEST(cancelled_as_it_ends),    RIG_TEST(ended_between_two_steps),       RIG_TEST(removed_before_each_step),
     };
 
     if (RigArguments(argc, argv))
