@@ -121,7 +121,7 @@ survives_power_cuts "a refcount table that grows" \
     none.raw largest=262144
 survives_power_cuts "extended L2" 'cut_image -o extended_l2=on -b small.raw -F raw cut.qcow2' small.raw
 survives_power_cuts "version 2" 'cut_image -o compat=0.10 -b small.raw -F raw cut.qcow2' small.raw
-survives_power_cuts "compressed" 'image=cut.qcow2; qemu-img convert -c -O qcow2 small.raw cut.qcow2' small.raw
+survives_power_cuts "compressed" 'image=cut.qcow2; qemu-img convert -c -O qcow2 tiny.raw cut.qcow2' tiny.raw
 survives_power_cuts "with a snapshot" \
     'image=cut.qcow2; qemu-img convert -O qcow2 -o cluster_size=4096 tiny.raw cut.qcow2; qemu-img snapshot -c s cut.qcow2' \
     tiny.raw largest=65536
