@@ -8,8 +8,12 @@
 #include <shlwapi.h>
 #include <string.h>
 
-/* Whose it is counts as much as the list: an owner may always change that. */
-#define SDDL L"O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)(A;OICIIO;FA;;;CO)"
+/*
+ * Whose it is counts as much as the list: an owner may always change that. The number is of all AppContainers (Windows 7 has no
+ * name for it), which may read Program Files, too: the service's workers are such.
+ */
+#define SDDL                                                                                                           \
+    L"O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)(A;OICI;0x1200a9;;;S-1-15-2-1)(A;OICIIO;FA;;;CO)"
 
 static bool in_program_files(const wchar_t *dir)
 {
