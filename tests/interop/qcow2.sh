@@ -3,7 +3,7 @@
 # QCOW2 against QEMU: every variant read whole and at random, written in place, cut, refused where it should be.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/formats_lib.sh"
-need qemu-img qemu-io python3
+need qemu-img qemu-io python3 xxd
 cd "$work" || exit 1
 make_base base.raw 12
 truncate -s 12M zero.raw
@@ -116,9 +116,12 @@ cut_image() { image=cut.qcow2 && rm -f cut.qcow2 && qemu-img create -q -f qcow2 
 survives_power_cuts "plain" 'cut_image cut.qcow2 3M' none.raw
 survives_power_cuts "on a backing file" 'cut_image -b small.raw -F raw cut.qcow2' small.raw
 survives_power_cuts "small clusters" 'cut_image -o cluster_size=512 cut.qcow2 1M' none.raw largest=32768
+# One cluster of refcount table counts 2 MiB of file, which is nearly all in use.
+truncate -s 6M long.raw
 survives_power_cuts "a refcount table that grows" \
-    'cut_image -o cluster_size=512,refcount_bits=64 cut.qcow2 3M' \
-    none.raw largest=262144
+    'cut_image -o cluster_size=512,refcount_bits=64 cut.qcow2 6M; qemu-io -f qcow2 -c "write -q -P 0 0 1960K" cut.qcow2' \
+    long.raw largest=262144 subsets=1
+check "it has grown" test "$(xxd -s 56 -l 4 -p cut.qcow2)" = 00000002
 survives_power_cuts "extended L2" 'cut_image -o extended_l2=on -b small.raw -F raw cut.qcow2' small.raw
 survives_power_cuts "version 2" 'cut_image -o compat=0.10 -b small.raw -F raw cut.qcow2' small.raw
 survives_power_cuts "compressed" 'image=cut.qcow2; qemu-img convert -c -O qcow2 tiny.raw cut.qcow2' tiny.raw
