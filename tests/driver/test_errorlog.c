@@ -111,25 +111,35 @@ static void the_first_late_answer_is_logged(void **state)
     RigStop();
 }
 
+/* A machine whose policy lets no user mount, and the control device of one. */
+static HANDLE start_where_nobody_may(void)
+{
+    RigStart(RigLink);
+    SimRegistrySetDword(POLICY_KEY, "WhoMayMount", 0);
+    return CtlOpenHello(Rig.User);
+}
+
+static void be_refused(HANDLE control, int times)
+{
+    struct platter_volume_create_in shape = ShapeDefault(MIB);
+    struct platter_volume_create_out out;
+
+    for (int i = 0; i < times; i++)
+        assert_status((NTSTATUS)0xC0000364, CtlCreateVolume(Rig.User, control, &shape, &out));
+}
+
 /* By name of the device and number of the process only: what an image is called is not everybody's to read. */
 static void a_refusal_is_logged_and_a_flood_is_not(void **state)
 {
-    struct platter_volume_create_in shape;
-    struct platter_volume_create_out out;
     HANDLE control;
 
     (void)state;
-    RigStart(RigLink);
-    SimRegistrySetDword(POLICY_KEY, "WhoMayMount", 0);
-    control = CtlOpenHello(Rig.User);
-    shape = ShapeDefault(MIB);
-    for (int i = 0; i < 100; i++)
-        assert_status((NTSTATUS)0xC0000364, CtlCreateVolume(Rig.User, control, &shape, &out));
+    control = start_where_nobody_may();
+    be_refused(control, 100);
     expect(0, REFUSED, "PlatterControl", NULL, SimProcessId(Rig.User));
     assert_int_equal(entries(), 20);
     SimSleep(61000);
-    for (int i = 0; i < 100; i++)
-        assert_status((NTSTATUS)0xC0000364, CtlCreateVolume(Rig.User, control, &shape, &out));
+    be_refused(control, 100);
     assert_int_equal(entries(), 40);
     SimClose(Rig.User, control);
     RigStop();
@@ -138,19 +148,13 @@ static void a_refusal_is_logged_and_a_flood_is_not(void **state)
 /* A clock of 32 bits would take the end of the first minute for one to come, from the 25th day on. */
 static void a_machine_that_has_run_for_weeks_logs(void **state)
 {
-    struct platter_volume_create_in shape;
-    struct platter_volume_create_out out;
     HANDLE control;
 
     (void)state;
-    RigStart(RigLink);
-    SimRegistrySetDword(POLICY_KEY, "WhoMayMount", 0);
-    control = CtlOpenHello(Rig.User);
-    shape = ShapeDefault(MIB);
+    control = start_where_nobody_may();
     for (ULONG week = 0; week < 8; week++) {
         SimMachineSleep(7 * 86400 * 1000ull);
-        for (int i = 0; i < 25; i++)
-            assert_status((NTSTATUS)0xC0000364, CtlCreateVolume(Rig.User, control, &shape, &out));
+        be_refused(control, 25);
         assert_int_equal(entries(), 20 * (week + 1));
     }
     SimClose(Rig.User, control);
