@@ -20,9 +20,9 @@
 #define GIVEN_BACK_MS 2000u
 /* After so many batches in a row that leave half of the room empty, the room is halved. */
 #define SMALL_BATCHES 16u
-/* The kernel was out of memory for a call: tries, and the pause between them. */
-#define MEMORY_TRIES 100u
-#define MEMORY_PAUSE_MS 50u
+/* A call that somebody else's trouble ended: tries, and the pause between them. */
+#define MOST_TRIES 100u
+#define TRY_PAUSE_MS 50u
 
 /* ---- States and the end ------------------------------------------------------------------------------------------- */
 
@@ -72,24 +72,43 @@ static void set_state(struct provider_worker *worker, enum provider_worker_state
 
 /* ---- TRANSACT ----------------------------------------------------------------------------------------------------- */
 
+/*
+ * Whether to call again, after a pause: the kernel was out of memory, or the call was cancelled and not by us. (Wine's
+ * driver host does that: it passes the cancel of an IRP that it has freed to the IRP that lies there now.) The volumes are
+ * everybody's drives, so they are not given up for it.
+ */
+static bool try_again(struct provider_worker *worker, enum platter_result result, unsigned tries)
+{
+    struct platter_provider *provider = worker->provider;
+    bool again;
+
+    if (tries == MOST_TRIES)
+        return false;
+    /* Only a call that waits can be cancelled, and the driver has taken the answers before it waits. */
+    if (result == PLATTER_E_CANCELLED)
+        worker->in.header.answer_count = 0;
+    platter_mutex_lock(&provider->lock);
+    again = result == PLATTER_E_NO_MEMORY || (result == PLATTER_E_CANCELLED && !provider->shut);
+    if (again)
+        platter_cond_wait_for(&provider->changed, &provider->lock, TRY_PAUSE_MS);
+    platter_mutex_unlock(&provider->lock);
+    return again;
+}
+
 static enum platter_result transact(struct provider_worker *worker, uint32_t fetch_max, uint32_t length,
                                     struct platter_transact_out *out, uint32_t *returned, struct platter_error *err)
 {
     struct platter_provider *provider = worker->provider;
-    uint32_t input_length =
-        (uint32_t)(sizeof(worker->in.header) + worker->in.header.answer_count * sizeof(worker->in.answers[0]));
     enum platter_result result;
+    unsigned tries = 0;
 
     worker->in.header.fetch_max = fetch_max;
-    for (unsigned tries = 0;; tries++) {
+    do {
+        uint32_t input_length =
+            (uint32_t)(sizeof(worker->in.header) + worker->in.header.answer_count * sizeof(worker->in.answers[0]));
         result = platter_transport_control(provider->transport, PLATTER_IOCTL_TRANSACT, &worker->in, input_length,
                                            worker->batch, length, returned, err);
-        if (result != PLATTER_E_NO_MEMORY || tries == MEMORY_TRIES)
-            break;
-        platter_mutex_lock(&provider->lock);
-        platter_cond_wait_for(&provider->changed, &provider->lock, MEMORY_PAUSE_MS);
-        platter_mutex_unlock(&provider->lock);
-    }
+    } while (result != PLATTER_OK && try_again(worker, result, tries++));
     worker->in.header.answer_count = 0;
     if (result != PLATTER_OK)
         return result;

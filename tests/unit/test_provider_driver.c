@@ -47,7 +47,8 @@ static enum platter_result scripted_transact(struct script *script, const uint8_
     memcpy(&in, input, sizeof(in));
     const struct step *step = script->next < script->step_count ? &script->steps[script->next] : NULL;
     script->calls++;
-    if (step && step->result != PLATTER_OK) {
+    /* For want of memory a call never begins; what else ends it ends its waiting, and its answers have been taken. */
+    if (step && step->result == PLATTER_E_NO_MEMORY) {
         script->next++;
         return platter_error_set(err, step->result, NULL, PLATTER_NO_OFFSET, "as the script says");
     }
@@ -67,6 +68,8 @@ static enum platter_result scripted_transact(struct script *script, const uint8_
         if (script->shut)
             return platter_error_set(err, PLATTER_E_CANCELLED, NULL, PLATTER_NO_OFFSET, "shut down");
         step = &script->steps[script->next++];
+        if (step->result != PLATTER_OK)
+            return platter_error_set(err, step->result, NULL, PLATTER_NO_OFFSET, "as the script says");
         out.request_count = step->claim ? step->claim : step->count;
         out.live_volumes = !step->no_volumes;
         memset(output + DATA, script->fill, output_length - DATA);
@@ -288,7 +291,6 @@ static void a_driver_that_breaks_off_ends_the_session(void **state)
     (void)state;
     ends_with(&(struct step){.no_volumes = true}, true, PLATTER_OK, NULL);
     ends_with(&(struct step){.result = PLATTER_E_DRIVER}, true, PLATTER_E_DRIVER, "as the script says");
-    ends_with(&(struct step){.result = PLATTER_E_CANCELLED}, false, PLATTER_OK, NULL);
     ends_with(&(struct step){.returned = 15}, true, PLATTER_E_DRIVER, "only 15 bytes");
     ends_with(&(struct step){.claim = 64}, true, PLATTER_E_DRIVER, "handed out 64 requests");
     ends_with(&(struct step){.count = 1, .returned = 16}, true, PLATTER_E_DRIVER, "1 requests in 16 bytes");
@@ -313,6 +315,52 @@ static void out_of_kernel_memory_is_waited_out(void **state)
     assert_int_equal(script.answers[0].status, PLATTER_STATUS_OK);
     assert_int_equal(script.first_bytes[0], 0x3c);
     assert_int_equal(script.answer_count, 1);
+    assert_result(platter_provider_free(provider, NULL), PLATTER_OK);
+    script_destroy(&script);
+    platter_block_unref(block);
+}
+
+/* Somebody else's cancel takes nobody's drives, and no answer is given twice: of a write it would count for another one. */
+static void a_call_that_others_cancel_is_made_again_without_its_answers(void **state)
+{
+    static const struct step steps[] = {
+        {.result = PLATTER_E_CANCELLED},
+        {.count = 1,
+         .request = {.request_id = 1, .volume_id = VOLUME, .length = 512, .op = PLATTER_OP_READ, .data_offset = DATA}},
+        {.result = PLATTER_E_CANCELLED}, /* the call that carries the answer */
+        {.result = PLATTER_E_CANCELLED},
+        {.count = 1,
+         .request = {.request_id = 2, .volume_id = VOLUME, .length = 512, .op = PLATTER_OP_READ, .data_offset = DATA}},
+    };
+    struct platter_block *block = memory_block_create(MIB, 512, 0);
+    struct script script;
+    (void)state;
+
+    script_init(&script, steps, 5);
+    struct platter_provider *provider = serve(&script, block);
+    wait_answers(&script, 2);
+    assert_int_equal(script.answers[0].request_id, 1);
+    assert_int_equal(script.answers[1].request_id, 2);
+    assert_int_equal(script.answers[1].status, PLATTER_STATUS_OK);
+    assert_int_equal(script.answer_count, 2);
+    assert_result(platter_provider_free(provider, NULL), PLATTER_OK);
+    script_destroy(&script);
+    platter_block_unref(block);
+}
+
+static void a_call_that_is_cancelled_always_ends_the_session(void **state)
+{
+    struct step steps[101];
+    struct platter_block *block = memory_block_create(MIB, 512, 0);
+    struct script script;
+    (void)state;
+
+    for (size_t i = 0; i < 101; i++)
+        steps[i] = (struct step){.result = PLATTER_E_CANCELLED};
+    script_init(&script, steps, 101);
+    struct platter_provider *provider = serve(&script, block);
+    assert_false(platter_provider_wait(provider, 0));
+    assert_int_equal(script.calls, 101);
     assert_result(platter_provider_free(provider, NULL), PLATTER_OK);
     script_destroy(&script);
     platter_block_unref(block);
@@ -358,6 +406,8 @@ int main(void)
         cmocka_unit_test(senseless_requests_are_answered_and_harm_nothing),
         cmocka_unit_test(a_driver_that_breaks_off_ends_the_session),
         cmocka_unit_test(out_of_kernel_memory_is_waited_out),
+        cmocka_unit_test(a_call_that_others_cancel_is_made_again_without_its_answers),
+        cmocka_unit_test(a_call_that_is_cancelled_always_ends_the_session),
         cmocka_unit_test(a_driver_of_another_version_is_told_from_one_that_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
