@@ -179,6 +179,26 @@ NTSTATUS CtlRemove(PSIM_PROCESS Process, HANDLE Control, ULONG64 Id, ULONG Flags
     return SimIoctl(Process, Control, PLATTER_IOCTL_VOLUME_REMOVE, &in, sizeof(in), NULL, 0, NULL);
 }
 
+/* One for each thread that may be on its way: who is set going by another one's step is to stop at its own. */
+static void StallAll(void)
+{
+    while (SimStalls() < 3)
+        SimStall("", 10);
+}
+
+void RigLead(ULONG Steps, const BOOLEAN *Done)
+{
+    if (Steps) {
+        StallAll();
+        SimSleep(5);
+    }
+    for (ULONG i = 1; i < Steps && !*Done; i++) {
+        StallAll(); /* for those who run in five milliseconds */
+        SimSleep(10);
+    }
+    SimStallClear();
+}
+
 BOOLEAN CtlInfo(PSIM_PROCESS Process, ULONG64 Id, struct platter_volume_info *Info)
 {
     struct {

@@ -46,6 +46,9 @@ HANDLE RigOpenP(PSIM_PROCESS Process);
 
 /* ---- The control device by hand ---------------------------------------------------------------------------------- */
 
+/* Leads all that runs, call by call of the kernel, so many calls each or until *Done; it stands for five milliseconds yet. */
+void RigLead(ULONG Steps, const BOOLEAN *Done);
+
 HANDLE CtlOpen(PSIM_PROCESS Process);
 NTSTATUS CtlHello(PSIM_PROCESS Process, HANDLE Control, struct platter_hello_out *Out);
 HANDLE CtlOpenHello(PSIM_PROCESS Process);

@@ -349,14 +349,7 @@ static void removed_before_each_step(void **state)
         SimSettle();
         starter = (STARTER){.P = &p};
         thread = SimThreadCreate(Rig.User, "starter", Starter, &starter);
-        if (steps) {
-            SimStall("", 10);
-            SimSleep(5);
-        }
-        for (ULONG i = 1; i < steps && !starter.Done; i++) {
-            SimStall("", 10); /* for the one that runs in five milliseconds */
-            SimSleep(10);
-        }
+        RigLead(steps, &starter.Done);
         if (starter.Done) { /* the last round: the start came to its end by so many steps */
             assert_status(STATUS_SUCCESS, starter.Status);
         } else {

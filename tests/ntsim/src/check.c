@@ -96,6 +96,15 @@ VOID SimStallClear(VOID)
     memset(Stalls, 0, sizeof(Stalls));
 }
 
+ULONG SimStalls(VOID)
+{
+    ULONG count = 0;
+
+    for (ULONG i = 0; i < SIM_SIZE(Stalls); i++)
+        count += Stalls[i].Where != NULL;
+    return count;
+}
+
 VOID SimStall(const char *Where, ULONG Milliseconds)
 {
     for (ULONG i = 0; i < SIM_SIZE(Stalls); i++)

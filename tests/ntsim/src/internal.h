@@ -117,7 +117,6 @@ VOID SimRemoveLockMemoryFreed(const void *Block, SIZE_T Bytes);
 VOID SimEnter(const char *Routine, KIRQL MaxIrql);
 BOOLEAN SimFault(const char *Routine);
 VOID SimStallHere(const char *Text);
-VOID SimStallClear(VOID);
 #define SIM_ENTER(max) SimEnter(__func__, (max))
 #define SIM_FAULT() SimFault(__func__)
 VOID SimLog(const char *Text, size_t Bytes);

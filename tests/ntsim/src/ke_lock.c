@@ -98,6 +98,8 @@ VOID NTAPI KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
     Release(SpinLock, __func__);
     NtSimWriteCr8(NewIrql);
     SimYield();
+    /* Where the driver takes the lock again, there may be no other call in between. */
+    SimStallHere("KeReleaseSpinLock returns");
 }
 
 VOID NTAPI KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)

@@ -64,6 +64,8 @@ VOID SimYieldNow(VOID);
  * Only where a thread can be preempted, at PASSIVE_LEVEL with no lock held. Up to four at a time, until SimStart.
  */
 VOID SimStall(const char *Where, ULONG Milliseconds);
+ULONG SimStalls(VOID); /* how many of them nobody has come to yet */
+VOID SimStallClear(VOID);
 
 /* The n-th call (from 1) that the driver makes from now and that may fail, fails; 0: none. Covers pool, IRPs, MDLs and
  * their mapping, work items, devices, links, interfaces, threads, opens, registry. */
