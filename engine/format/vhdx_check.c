@@ -5,8 +5,8 @@
 
 #include "vhdx.h"
 
-#define PIECE (1u << 20) /* bytes of the BAT that are read at once */
-#define STRETCH 4096u    /* bytes of it that are looked at at once, whether they are zero */
+#define PIECE (64u << 10) /* bytes of the BAT that are read at once */
+#define STRETCH 4096u     /* bytes of it that are looked at at once, whether they are zero */
 
 struct scan {
     struct vhdx *x;
