@@ -33,8 +33,11 @@ for name in $targets; do
     # one input to the next, for which libFuzzer would run each of the first thousand again, and find nothing.
     limits=-max_len=4096
     case $name in driver_*) limits="-max_len=160 -detect_leaks=0" ;; esac
+    # Its threads hand each other the work: on one processor they do that four times as fast.
+    processor=
+    if [ "$name" = loopback ] && taskset -c 0 true 2>/dev/null; then processor="taskset -c 0"; fi
     # shellcheck disable=SC2086
-    if "$bin/fuzz_$name" $limits -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+    if $processor "$bin/fuzz_$name" $limits -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$crashes/$name-" "$found/$name" $seeds >"$log" 2>&1; then
         verdict=ok
     else
