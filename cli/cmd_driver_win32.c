@@ -219,7 +219,9 @@ static enum platter_result remove_everything(const struct cli_devices *devices, 
 
 /*
  * Until the driver answers; the system starts it on a thread of its own. It gives up by itself where that takes long on a busy
- * machine (Wine's service manager: 10 seconds for a driver's host) and tells nobody, so a driver that stands still is started again.
+ * machine (Wine's service manager: 10 seconds for a driver's host) and tells nobody, so a driver that does not answer is started
+ * again. What the service manager says of it is not asked: Wine's calls one running whose host has died. Of one that runs nothing
+ * comes of it.
  */
 static enum platter_result verify(struct state *state, const wchar_t *sys, struct platter_error *err)
 {
@@ -233,7 +235,7 @@ static enum platter_result verify(struct state *state, const wchar_t *sys, struc
         if (result != PLATTER_OK || state->answers ||
             now - began >= (state->devices.problem ? ANSWER_WITHIN_MS : START_WITHIN_MS))
             break;
-        if (now >= start_at && !state->devices.problem && !state->service.running) {
+        if (now >= start_at && !state->devices.problem) {
             cli_service_start_driver();
             start_at = now + START_AGAIN_MS;
         }

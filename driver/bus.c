@@ -2,6 +2,7 @@
 #include "bus.h"
 #include "control.h"
 #include "pool.h"
+#include "power.h"
 #include "trace.h"
 #include "volume.h"
 
@@ -54,6 +55,7 @@ BusAddDevice(PDRIVER_OBJECT DriverObject, PDEVICE_OBJECT PhysicalDeviceObject)
     bus->Header.Kind = DEVICE_KIND_BUS;
     bus->Device = device;
     bus->Pdo = PhysicalDeviceObject;
+    IoInitializeRemoveLock(&bus->RemoveLock, POOL_PNP, 0, 0);
     bus->Lower = IoAttachDeviceToDeviceStack(device, PhysicalDeviceObject);
     if (bus->Lower == NULL)
     {
@@ -282,14 +284,15 @@ Remove(PBUS Bus, PIRP Irp)
         ControlDelete(); /* or the driver could not be unloaded; a later AddDevice makes it again */
     Irp->IoStatus.Status = STATUS_SUCCESS;
     status = Pass(Bus, Irp);
+    IoReleaseRemoveLockAndWait(&Bus->RemoveLock, Irp);
     IoDetachDevice(lower);
     IoDeleteDevice(Bus->Device);
     TRACE_INFO("bus removed\n");
     return status;
 }
 
-NTSTATUS
-BusPnp(PBUS Bus, PIRP Irp)
+static NTSTATUS
+Pnp(PBUS Bus, PIRP Irp)
 {
     switch (IoGetCurrentIrpStackLocation(Irp)->MinorFunction)
     {
@@ -297,8 +300,6 @@ BusPnp(PBUS Bus, PIRP Irp)
         return Start(Bus, Irp);
     case IRP_MN_QUERY_DEVICE_RELATIONS:
         return QueryRelations(Bus, Irp);
-    case IRP_MN_REMOVE_DEVICE:
-        return Remove(Bus, Irp);
     case IRP_MN_QUERY_REMOVE_DEVICE:
     case IRP_MN_CANCEL_REMOVE_DEVICE:
     case IRP_MN_QUERY_STOP_DEVICE:
@@ -311,4 +312,38 @@ BusPnp(PBUS Bus, PIRP Irp)
         break;
     }
     return Pass(Bus, Irp);
+}
+
+NTSTATUS
+BusDispatch(PBUS Bus, PIRP Irp)
+{
+    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(Irp);
+    UCHAR major = stack->MajorFunction;
+    NTSTATUS status = IoAcquireRemoveLock(&Bus->RemoveLock, Irp);
+
+    if (!NT_SUCCESS(status))
+    {
+        if (major == IRP_MJ_POWER)
+            PoStartNextPowerIrp(Irp);
+        return CompleteIrp(Irp, status, 0);
+    }
+    if (major == IRP_MJ_PNP && stack->MinorFunction == IRP_MN_REMOVE_DEVICE)
+        return Remove(Bus, Irp); /* gives the lock back for good */
+    switch (major)
+    {
+    case IRP_MJ_PNP:
+        status = Pnp(Bus, Irp);
+        break;
+    case IRP_MJ_POWER:
+        status = PowerBus(Bus->Lower, Irp);
+        break;
+    case IRP_MJ_SYSTEM_CONTROL: /* WMI: we offer nothing, the drivers below may */
+        status = Pass(Bus, Irp);
+        break;
+    default:
+        status = CompleteIrp(Irp, STATUS_INVALID_DEVICE_REQUEST, 0);
+        break;
+    }
+    IoReleaseRemoveLock(&Bus->RemoveLock, Irp);
+    return status;
 }

@@ -11,6 +11,9 @@ struct _BUS
     PDEVICE_OBJECT Device;
     PDEVICE_OBJECT Pdo;
     PDEVICE_OBJECT Lower; /* next below in the stack */
+
+    IO_REMOVE_LOCK
+        RemoveLock; /* held by every request while it is passed down: a filter may send one beside a REMOVE */
 };
 
 DRIVER_ADD_DEVICE BusAddDevice;
@@ -22,7 +25,8 @@ BOOLEAN BusPresent(void);
 _IRQL_requires_max_(DISPATCH_LEVEL)
 void BusInvalidate(void);
 
-_IRQL_requires_max_(PASSIVE_LEVEL)
-NTSTATUS BusPnp(_Inout_ PBUS Bus, _Inout_ PIRP Irp);
+/* Power, WMI and PnP requests, and refuses the others. */
+_IRQL_requires_max_(DISPATCH_LEVEL)
+NTSTATUS BusDispatch(_Inout_ PBUS Bus, _Inout_ PIRP Irp);
 
 #endif

@@ -43,6 +43,15 @@ ControlCreate(void)
     header = device->DeviceExtension;
     header->Kind = DEVICE_KIND_CONTROL;
     status = IoCreateSymbolicLink(&LinkName, &DeviceName);
+    if (status == STATUS_OBJECT_NAME_COLLISION || status == STATUS_OBJECT_TYPE_MISMATCH)
+    {
+        /*
+         * A link that leads nowhere: the device that it is for is ours and has just been made. Wine keeps it where the
+         * driver's host has died, and then follows it (the second status).
+         */
+        IoDeleteSymbolicLink(&LinkName);
+        status = IoCreateSymbolicLink(&LinkName, &DeviceName);
+    }
     if (!NT_SUCCESS(status))
     {
         IoDeleteDevice(device);

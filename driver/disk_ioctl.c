@@ -13,7 +13,8 @@ IoctlGeometry(PVOLUME Volume, PDISK_GEOMETRY Geometry)
 {
     ULONGLONG sectors = Volume->Shape.length_bytes / Volume->Shape.sector_size;
 
-    Geometry->MediaType = FixedMedia;
+    /* Of a CD drive Windows says RemovableMedia, and programs that look for one ask for that. */
+    Geometry->MediaType = (Volume->Shape.flags & PLATTER_VOLUME_CDROM) != 0 ? RemovableMedia : FixedMedia;
     Geometry->BytesPerSector = Volume->Shape.sector_size;
     Geometry->SectorsPerTrack = SECTORS_PER_TRACK;
     Geometry->TracksPerCylinder = TRACKS_PER_CYLINDER;

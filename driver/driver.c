@@ -47,23 +47,6 @@ DispatchControl(PIRP Irp, UCHAR Major)
 }
 
 static NTSTATUS
-DispatchBus(PBUS Bus, PIRP Irp, UCHAR Major)
-{
-    switch (Major)
-    {
-    case IRP_MJ_PNP:
-        return BusPnp(Bus, Irp);
-    case IRP_MJ_POWER:
-        return PowerBus(Bus->Lower, Irp);
-    case IRP_MJ_SYSTEM_CONTROL: /* WMI: we offer nothing, the drivers below may */
-        IoSkipCurrentIrpStackLocation(Irp);
-        return IoCallDriver(Bus->Lower, Irp);
-    default:
-        return CompleteIrp(Irp, STATUS_INVALID_DEVICE_REQUEST, 0);
-    }
-}
-
-static NTSTATUS
 DispatchVolume(PVOLUME Volume, PIRP Irp, UCHAR Major)
 {
     switch (Major)
@@ -90,7 +73,7 @@ Dispatch(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     case DEVICE_KIND_CONTROL:
         return DispatchControl(Irp, major);
     case DEVICE_KIND_BUS:
-        return DispatchBus(DeviceObject->DeviceExtension, Irp, major);
+        return BusDispatch(DeviceObject->DeviceExtension, Irp);
     case DEVICE_KIND_VOLUME:
         return DispatchVolume(DeviceObject->DeviceExtension, Irp, major);
     }

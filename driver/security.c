@@ -142,17 +142,17 @@ SecurityCaller(PIRP Irp, PCALLER Caller)
 }
 
 BOOLEAN
+SecurityIsSameUser(const CALLER *One, const CALLER *Other)
+{
+    ULONG length = 8u + 4u * Other->Sid.SubAuthorityCount;
+
+    /* Revision, count and authority are in the first bytes, so SIDs of different lengths differ there. */
+    return (BOOLEAN)(One->Valid && Other->Valid && length <= SID_BYTES_MAX &&
+                     RtlCompareMemory(One->SidBytes, Other->SidBytes, length) == length);
+}
+
+BOOLEAN
 SecurityMayRemove(const CALLER *Caller, const CALLER *Owner)
 {
-    ULONG length;
-
-    if (!Caller->Valid)
-        return FALSE;
-    if (Caller->Administrator)
-        return TRUE;
-    if (!Owner->Valid)
-        return FALSE;
-    /* Revision, count and authority are in the first bytes, so SIDs of different lengths differ there. */
-    length = 8u + 4u * Owner->Sid.SubAuthorityCount;
-    return (BOOLEAN)(length <= SID_BYTES_MAX && RtlCompareMemory(Caller->SidBytes, Owner->SidBytes, length) == length);
+    return (BOOLEAN)((Caller->Valid && Caller->Administrator) || SecurityIsSameUser(Caller, Owner));
 }

@@ -27,6 +27,9 @@ _IRQL_requires_max_(PASSIVE_LEVEL)
 _Must_inspect_result_
 NTSTATUS SecurityCaller(_In_ PIRP Irp, _Out_ PCALLER Caller);
 
+/* By their SIDs; FALSE if one of them is nobody. */
+BOOLEAN SecurityIsSameUser(_In_ const CALLER *One, _In_ const CALLER *Other);
+
 /* Whether Caller may unmount what Owner mounted: the same user, an administrator, or SYSTEM. */
 BOOLEAN SecurityMayRemove(_In_ const CALLER *Caller, _In_ const CALLER *Owner);
 

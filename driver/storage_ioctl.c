@@ -105,7 +105,8 @@ AnswerMediaTypes(PVOLUME Volume, PIOCTL_CALL Call)
     types->DeviceType = IsCdrom(Volume) ? FILE_DEVICE_CD_ROM : FILE_DEVICE_DISK;
     types->MediaInfoCount = 1;
     types->MediaInfo[0].DeviceSpecific.DiskInfo.Cylinders = geometry.Cylinders;
-    types->MediaInfo[0].DeviceSpecific.DiskInfo.MediaType = (STORAGE_MEDIA_TYPE)geometry.MediaType;
+    types->MediaInfo[0].DeviceSpecific.DiskInfo.MediaType =
+        IsCdrom(Volume) ? CD_ROM : (STORAGE_MEDIA_TYPE)geometry.MediaType;
     types->MediaInfo[0].DeviceSpecific.DiskInfo.TracksPerCylinder = geometry.TracksPerCylinder;
     types->MediaInfo[0].DeviceSpecific.DiskInfo.SectorsPerTrack = geometry.SectorsPerTrack;
     types->MediaInfo[0].DeviceSpecific.DiskInfo.BytesPerSector = geometry.BytesPerSector;

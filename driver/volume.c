@@ -276,19 +276,47 @@ Initialize(PVOLUME Volume,
     Device->StackSize = VOLUME_STACK_SIZE;
 }
 
-static void
+/* Lock held. How many of the volumes on List are Owner's. */
+static ULONG
+CountOf(const CALLER *Owner, PLIST_ENTRY List)
+{
+    PLIST_ENTRY entry;
+    ULONG count = 0;
+
+    for (entry = List->Flink; entry != List; entry = entry->Flink)
+    {
+        if (SecurityIsSameUser(&CONTAINING_RECORD(entry, VOLUME, Link)->Owner, Owner))
+            count++;
+    }
+    return count;
+}
+
+/*
+ * FALSE: its owner has as many as one user may have, so that none takes all of the machine's from the others.
+ * Administrators, and SYSTEM, for whom the service mounts at boot, have no such limit.
+ */
+static BOOLEAN
 Publish(PVOLUME Volume)
 {
+    BOOLEAN room;
     KIRQL irql;
 
     KeAcquireSpinLock(&Platter.Lock, &irql);
-    InsertTailList(&Platter.Volumes, &Volume->Link);
-    Platter.VolumeCount++;
-    KeAcquireSpinLockAtDpcLevel(&Volume->Session->Lock);
-    Volume->Session->HadVolumes = TRUE;
-    KeReleaseSpinLockFromDpcLevel(&Volume->Session->Lock);
+    room = (BOOLEAN)(Volume->Owner.Administrator ||
+                     CountOf(&Volume->Owner, &Platter.Volumes) + CountOf(&Volume->Owner, &Platter.Ended) <
+                         PLATTER_MAX_VOLUMES_PER_USER);
+    if (room)
+    {
+        InsertTailList(&Platter.Volumes, &Volume->Link);
+        Platter.VolumeCount++;
+        KeAcquireSpinLockAtDpcLevel(&Volume->Session->Lock);
+        Volume->Session->HadVolumes = TRUE;
+        KeReleaseSpinLockFromDpcLevel(&Volume->Session->Lock);
+    }
     KeReleaseSpinLock(&Platter.Lock, irql);
-    DeadlineTimerUpdate();
+    if (room)
+        DeadlineTimerUpdate();
+    return room;
 }
 
 /* Not inlined: its buffer is not to lie on the stack while the device is published. */
@@ -367,11 +395,18 @@ VolumeCreate(PSESSION Session, const struct platter_volume_create_in *In, struct
     Out->volume_id = id;
     RtlZeroMemory(Out->device_name, sizeof(Out->device_name));
     RtlCopyMemory(Out->device_name, volume->NameBuffer, volume->Name.Length);
-    Publish(volume);
+    if (!Publish(volume))
+    {
+        status = STATUS_TOO_MANY_NODES;
+        goto LeaveSession;
+    }
     device->Flags &= ~(ULONG)DO_DEVICE_INITIALIZING;
     TRACE_INFO("volume %u created, %u MiB\n", (ULONG)id, (ULONG)(In->length_bytes >> 20));
     return STATUS_SUCCESS;
 
+LeaveSession:
+    SessionDereference(Session); /* the caller has one yet */
+    IoFreeWorkItem(volume->WorkItem);
 DeleteDevice:
     IoDeleteDevice(device);
 FreeProbe:

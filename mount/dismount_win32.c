@@ -19,10 +19,10 @@
 
 struct file_system {
     uint16_t device[PLATTER_DEVICE_NAME_CHARS];
-    uint32_t letter;
     bool force; /* dismount even what cannot be locked */
     bool gone;  /* there is no such device */
     bool locked;
+    HANDLE handle; /* keeps the lock: nobody mounts it again before it is gone; the caller closes it */
 };
 
 static HANDLE open_volume(const struct file_system *volume)
@@ -46,6 +46,7 @@ static HANDLE open_volume(const struct file_system *volume)
 /* One attempt. Fails only where nothing can be said about the volume; the outcome is in *context. */
 static enum platter_result release_file_system(void *context, struct platter_error *err)
 {
+    uint64_t begun = platter_os_monotonic_ms();
     struct file_system *volume = context;
     HANDLE handle = open_volume(volume);
     DWORD returned, error = GetLastError();
@@ -62,9 +63,34 @@ static enum platter_result release_file_system(void *context, struct platter_err
     volume->locked = DeviceIoControl(handle, FSCTL_LOCK_VOLUME, NULL, 0, NULL, 0, &returned, NULL);
     if (volume->locked || volume->force)
         DeviceIoControl(handle, FSCTL_DISMOUNT_VOLUME, NULL, 0, NULL, 0, &returned, NULL);
-    /* Before the driver is asked: where no file system is mounted, this handle is one on the device itself. */
-    CloseHandle(handle);
+    if (platter_os_monotonic_ms() - begun < FILE_SYSTEM_MS)
+        volume->handle = handle;
+    else
+        CloseHandle(handle); /* nobody may wait any more who would do it */
     return PLATTER_OK;
+}
+
+static void let_go(struct file_system *volume)
+{
+    if (volume->handle != INVALID_HANDLE_VALUE)
+        CloseHandle(volume->handle);
+    volume->handle = INVALID_HANDLE_VALUE;
+}
+
+/*
+ * With the file system's lock held, so that between its dismount and the removal no other mounts it again and writes. Where
+ * no file system was mounted the handle is one on the device itself, which the driver counts: then without.
+ */
+static enum platter_result remove_locked(struct platter_transport *transport, uint64_t id, struct file_system *volume,
+                                         struct platter_error *err)
+{
+    uint32_t flags = volume->force ? PLATTER_REMOVE_FORCE : 0;
+    enum platter_result result = platter_control_remove(transport, id, flags, err);
+
+    if (result != PLATTER_E_BUSY || volume->handle == INVALID_HANDLE_VALUE)
+        return result;
+    let_go(volume);
+    return platter_control_remove(transport, id, flags, err);
 }
 
 static bool is_gone(struct platter_transport *transport, uint64_t id)
@@ -111,7 +137,7 @@ enum platter_result platter_dismount(struct platter_transport *transport, const 
                                      bool force, struct platter_holders *holders, struct platter_error *err)
 {
     uint64_t until = platter_os_monotonic_ms() + (force ? FORCED_PATIENCE_MS : PATIENCE_MS);
-    struct file_system volume = {.letter = info->letter};
+    struct file_system volume = {.handle = INVALID_HANDLE_VALUE};
 
     memcpy(volume.device, info->device_name, sizeof(volume.device));
     for (;;) {
@@ -124,10 +150,13 @@ enum platter_result platter_dismount(struct platter_transport *transport, const 
         if (result != PLATTER_OK && !force)
             return result;
         if (volume.locked || volume.force || result != PLATTER_OK) {
-            result = platter_control_remove(transport, info->volume_id, volume.force ? PLATTER_REMOVE_FORCE : 0, err);
-            if (result != PLATTER_E_BUSY)
+            result = remove_locked(transport, info->volume_id, &volume, err);
+            if (result != PLATTER_E_BUSY) {
+                let_go(&volume);
                 return volume.gone && result == PLATTER_E_NOT_FOUND ? PLATTER_OK : result;
+            }
         }
+        let_go(&volume); /* so that they who have it open can go on, or let go as well */
         if (last)
             return in_use(transport, info, holders, err);
         Sleep(RETRY_MS);

@@ -34,6 +34,7 @@
 #define PLATTER_MAX_TRANSFER (1u << 20)      /* bytes of data in one request of TRANSACT; longer IRPs go in pieces */
 #define PLATTER_MAX_BATCH 64u                /* answers, and requests, in one TRANSACT */
 #define PLATTER_MAX_VOLUMES_PER_SESSION 128u /* volumes of one handle */
+#define PLATTER_MAX_VOLUMES_PER_USER 512u    /* volumes of one user who is no administrator */
 #define PLATTER_MAX_VOLUMES 1024u            /* volumes of the machine */
 #define PLATTER_MIN_SECTOR_SIZE 512u         /* bytes */
 #define PLATTER_MAX_SECTOR_SIZE 4096u        /* bytes */

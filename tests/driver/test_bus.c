@@ -134,6 +134,46 @@ static void the_bus_comes_back_without_memory(void **state)
     RigStop();
 }
 
+/* What a driver before it has left in the namespace is not in its way. */
+static void a_link_that_was_left_behind(void **state)
+{
+    NTSTATUS status;
+
+    (void)state;
+    RigStart(RigPnp);
+    SimPnpRemove(Rig.Bus);
+    assert_status(STATUS_SUCCESS, SimDefineDosDevice(Rig.System, "Platter", "\\Device\\PlatterGone"));
+    Rig.Bus = SimPnpAddRoot(Rig.Driver, PLATTER_BUS_HARDWARE_ID, &status);
+    assert_non_null(Rig.Bus);
+    ProviderStart(&P, Rig.User, MIB, 1);
+    ProviderMountDefault(&P);
+    ProviderStop(&P);
+    RigStop();
+}
+
+/* A filter above holds the function device past its REMOVE and sends one more: the driver below is nothing to call any more. */
+static void a_request_behind_the_remove(void **state)
+{
+    static const UCHAR majors[] = {IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL, IRP_MJ_PNP};
+    PDEVICE_OBJECT function;
+
+    (void)state;
+    RigStart(RigPnp);
+    function = SimPnpPdo(Rig.Bus)->AttachedDevice;
+    for (unsigned i = 0; i < sizeof(majors); i++) /* before, it is the driver's below to answer */
+        assert_int_not_equal(
+            SimKernelRequest(function, NULL, &(SIM_KERNEL_REQUEST){.Major = majors[i], .Minor = 0x30}, NULL),
+            STATUS_DELETE_PENDING);
+    ObReferenceObject(function);
+    SimPnpRemove(Rig.Bus);
+    Rig.Bus = NULL;
+    for (unsigned i = 0; i < sizeof(majors); i++)
+        assert_status(STATUS_DELETE_PENDING,
+                      SimKernelRequest(function, NULL, &(SIM_KERNEL_REQUEST){.Major = majors[i], .Minor = 0x30}, NULL));
+    ObDereferenceObject(function);
+    RigStop();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +182,8 @@ int main(int argc, char **argv)
         RIG_TEST(the_bus_without_a_mount_manager),
         RIG_TEST(a_list_that_found_no_memory),
         RIG_TEST(the_bus_comes_back_without_memory),
+        RIG_TEST(a_request_behind_the_remove),
+        RIG_TEST(a_link_that_was_left_behind),
     };
 
     if (RigArguments(argc, argv))

@@ -281,7 +281,7 @@ static void a_handle_has_so_many_volumes_and_no_more(void **state)
 {
     struct platter_volume_create_in shape = ShapeDefault(MIB);
     struct platter_volume_create_out out;
-    HANDLE control, controls[8];
+    HANDLE control;
     ULONG n;
 
     (void)state;
@@ -294,18 +294,63 @@ static void a_handle_has_so_many_volumes_and_no_more(void **state)
     assert_status(STATUS_SUCCESS, CtlRemove(Rig.User, control, out.volume_id, 0));
     assert_status(STATUS_SUCCESS, CtlCreateVolume(Rig.User, control, &shape, &out));
     assert_int_equal(CtlCount(Rig.Other), PLATTER_MAX_VOLUMES_PER_SESSION);
-    /* The machine's limit, with other handles. */
-    for (int i = 0; i < 7; i++) {
-        controls[i] = CtlOpenHello(Rig.Other);
-        for (n = 0; n < PLATTER_MAX_VOLUMES_PER_SESSION; n++)
-            assert_status(STATUS_SUCCESS, CtlCreateVolume(Rig.Other, controls[i], &shape, &out));
-    }
-    assert_int_equal(CtlCount(Rig.User), PLATTER_MAX_VOLUMES);
-    controls[7] = CtlOpenHello(Rig.Other);
-    assert_status(STATUS_TOO_MANY_NODES, CtlCreateVolume(Rig.Other, controls[7], &shape, &out));
-    for (int i = 0; i < 8; i++)
-        SimClose(Rig.Other, controls[i]);
     SimClose(Rig.User, control);
+    SimSettle();
+    assert_int_equal(CtlCount(Rig.User), 0);
+    RigStop();
+}
+
+/* Through handles of the process, each of them with all the volumes that a handle may have. */
+static void fill(PSIM_PROCESS process, HANDLE *controls, unsigned handles)
+{
+    struct platter_volume_create_in shape = ShapeDefault(MIB);
+    struct platter_volume_create_out out;
+
+    shape.letter = 0;
+    for (unsigned i = 0; i < handles; i++) {
+        controls[i] = CtlOpenHello(process);
+        for (unsigned n = 0; n < PLATTER_MAX_VOLUMES_PER_SESSION; n++)
+            assert_status(STATUS_SUCCESS, CtlCreateVolume(process, controls[i], &shape, &out));
+    }
+}
+
+static void a_user_cannot_take_them_all(void **state)
+{
+    enum { HALF = PLATTER_MAX_VOLUMES_PER_USER / PLATTER_MAX_VOLUMES_PER_SESSION };
+    struct platter_volume_create_in shape = ShapeDefault(MIB);
+    struct platter_volume_create_out out;
+    HANDLE users[HALF], others[HALF], last[2], more;
+
+    (void)state;
+    RigStart(RigLink);
+    shape.letter = 0;
+    fill(Rig.User, users, HALF);
+    more = CtlOpenHello(Rig.User);
+    assert_status(STATUS_TOO_MANY_NODES, CtlCreateVolume(Rig.User, more, &shape, &out));
+    /* One goes, one comes: nothing of the refused one is left in the count. */
+    assert_status(STATUS_SUCCESS, CtlCreateVolume(Rig.Other, last[0] = CtlOpenHello(Rig.Other), &shape, &out));
+    assert_status(STATUS_SUCCESS, CtlRemove(Rig.Other, last[0], out.volume_id, 0));
+    SimClose(Rig.User, users[0]);
+    SimSettle();
+    assert_status(STATUS_SUCCESS, CtlCreateVolume(Rig.User, more, &shape, &out));
+    SimClose(Rig.User, more);
+    SimSettle();
+    fill(Rig.User, users, 1);
+    /* The machine's limit. An administrator has no other. */
+    fill(Rig.Admin, others, HALF);
+    assert_int_equal(CtlCount(Rig.User), PLATTER_MAX_VOLUMES);
+    last[1] = CtlOpenHello(Rig.Admin);
+    assert_status(STATUS_TOO_MANY_NODES, CtlCreateVolume(Rig.Admin, last[1], &shape, &out));
+    SimClose(Rig.User, users[0]);
+    SimSettle();
+    assert_status(STATUS_SUCCESS, CtlCreateVolume(Rig.Admin, last[1], &shape, &out));
+    for (int i = 0; i < HALF; i++) {
+        if (i != 0)
+            SimClose(Rig.User, users[i]);
+        SimClose(Rig.Admin, others[i]);
+    }
+    SimClose(Rig.Other, last[0]);
+    SimClose(Rig.Admin, last[1]);
     SimSettle();
     assert_int_equal(CtlCount(Rig.User), 0);
     RigStop();
@@ -414,6 +459,7 @@ int main(int argc, char **argv)
         RIG_TEST(create_checks_every_field),
         RIG_TEST(ids_and_names_are_never_used_twice),
         RIG_TEST(a_handle_has_so_many_volumes_and_no_more),
+        RIG_TEST(a_user_cannot_take_them_all),
         RIG_TEST(list_gives_as_many_as_fit),
         RIG_TEST(start_and_remove_check_their_input),
     };

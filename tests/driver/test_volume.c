@@ -350,6 +350,7 @@ static void a_disc(void **state)
     assert_int_equal(SimDeviceByName(P.Device)->DeviceType, FILE_DEVICE_CD_ROM);
     ANSWERS(IOCTL_CDROM_GET_DRIVE_GEOMETRY, geometry);
     assert_int_equal(geometry.BytesPerSector, 2048);
+    assert_int_equal(geometry.MediaType, RemovableMedia);
     assert_status(STATUS_SUCCESS, ASK(IOCTL_CDROM_CHECK_VERIFY, NULL, 0, NULL, 0));
     for (ULONG length = 0; length < 4 + 2 * 8; length++)
         assert_status(STATUS_BUFFER_TOO_SMALL, ASK(IOCTL_CDROM_READ_TOC, NULL, 0, &toc, length));
@@ -364,6 +365,7 @@ static void a_disc(void **state)
     assert_int_equal(session.FirstCompleteSession, 1);
     ANSWERS(IOCTL_STORAGE_GET_MEDIA_TYPES_EX, types);
     assert_int_equal(types.DeviceType, FILE_DEVICE_CD_ROM);
+    assert_int_equal(types.MediaInfo[0].DeviceSpecific.RemovableDiskInfo.MediaType, CD_ROM);
     assert_status(STATUS_INVALID_DEVICE_REQUEST, ASK(IOCTL_DISK_GET_PARTITION_INFO_EX, NULL, 0, &toc, sizeof(toc)));
     Unmount();
     shape = ShapeDefault(MIB);

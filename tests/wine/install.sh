@@ -49,4 +49,22 @@ check "mount after that" platter mount "$(wine_path "$image")" --partition 2 --l
 part "$image" 2
 check "the drive reads again" drive_reads P "$image" "$offset" "$length"
 check "unmount --all" platter unmount --all
+
+# Wine's host of the driver dies; its service manager goes on calling the driver running, and its names are left behind.
+hosts() {
+    for host in $(pgrep -f 'winedevice\.exe'); do
+        if tr '\0' '\n' <"/proc/$host/environ" 2>/dev/null | grep -qx "WINEPREFIX=$wine_prefix" &&
+            grep -q '/platter\.sys' "/proc/$host/maps"; then
+            echo "$host"
+        fi
+    done
+}
+check "one process has the driver" [ "$(hosts | wc -l)" = 1 ]
+hosts | xargs kill -9
+refuses "it is gone" 17 "not running" platter list
+check "driver install brings it back" platter driver install
+check "one process has it again" [ "$(hosts | wc -l)" = 1 ]
+check "mount after that" platter mount "$(wine_path "$image")" --partition 2 --letter P
+check "the drive reads" drive_reads P "$image" "$offset" "$length"
+check "unmount" platter unmount P:
 wine_finish
