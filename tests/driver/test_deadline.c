@@ -156,6 +156,46 @@ static void a_machine_that_sleeps_is_not_late(void **state)
     RigStop();
 }
 
+typedef struct MOUNTER {
+    PROVIDER *Provider;
+    NTSTATUS Status;
+    BOOLEAN Done;
+} MOUNTER;
+
+static void Mounter(void *context)
+{
+    struct platter_volume_create_in shape = ShapeDefault(MIB);
+    MOUNTER *mounter = context;
+
+    mounter->Status = ProviderMount(mounter->Provider, &shape);
+    mounter->Done = TRUE;
+}
+
+/* Nor is the PnP manager, which has half a minute to start the device: of the machine's own time. */
+static void nor_is_a_start(void **state)
+{
+    MOUNTER mounter = {0};
+    PSIM_THREAD thread;
+    PROVIDER p;
+
+    (void)state;
+    RigStart(RigPnp);
+    ProviderStart(&p, Rig.User, MIB, 1);
+    mounter.Provider = &p;
+    SimStall("IoInvalidateDeviceRelations", 25000);
+    thread = SimThreadCreate(Rig.User, "mounter", Mounter, &mounter);
+    SimSleep(10000);
+    assert_int_equal(SimStalls(), 0);
+    assert_false(mounter.Done);
+    SimMachineSleep(8 * 3600 * 1000ull);
+    SimSleep(5000);
+    assert_false(mounter.Done);
+    SimThreadJoin(thread);
+    assert_status(STATUS_SUCCESS, mounter.Status);
+    ProviderStop(&p);
+    RigStop();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +203,7 @@ int main(int argc, char **argv)
         RIG_TEST(long_request_may_take_its_time),
         RIG_TEST(each_piece_has_its_deadline),
         RIG_TEST(a_machine_that_sleeps_is_not_late),
+        RIG_TEST(nor_is_a_start),
     };
 
     if (RigArguments(argc, argv))
