@@ -11,6 +11,7 @@
 
 #include <platter/protocol.h>
 
+#include "../mount/holders_win32.h"
 #include "../mount/token_win32.h"
 #include "../mount/wide_win32.h"
 
@@ -23,7 +24,6 @@
 #endif
 
 #define HARDWARE_ID L"" PLATTER_BUS_HARDWARE_ID
-#define VOLUME_ENUMERATOR L"Platter" /* the first part of PLATTER_VOLUME_DEVICE_ID */
 
 enum platter_result cli_setup_may(struct platter_error *err)
 {
@@ -213,7 +213,7 @@ enum platter_result cli_devices_remove(bool *restart, struct platter_error *err)
 
 void cli_devices_forget(void)
 {
-    HDEVINFO set = SetupDiGetClassDevsW(NULL, VOLUME_ENUMERATOR, NULL, DIGCF_ALLCLASSES);
+    HDEVINFO set = SetupDiGetClassDevsW(NULL, L"" PLATTER_VOLUME_ENUMERATOR, NULL, DIGCF_ALLCLASSES);
     SP_DEVINFO_DATA device = {.cbSize = sizeof(device)};
 
     if (set == INVALID_HANDLE_VALUE)

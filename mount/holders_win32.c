@@ -7,6 +7,7 @@
 #include "holders_win32.h"
 
 #include <windows.h>
+#include <setupapi.h>
 #include <cfgmgr32.h>
 #include <winternl.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 #include "bounded_win32.h"
 #include "../engine/os/system.h"
 #include "control_win32.h"
-#include "text.h"
+#include "process_win32.h"
 #include "wide_win32.h"
 
 #define FIND_MS 3000u /* for all of it */
@@ -53,7 +54,6 @@ static struct {
     NTSTATUS(NTAPI *query_system)(int, void *, ULONG, ULONG *);
     NTSTATUS(NTAPI *query_file)(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, int);
     NTSTATUS(NTAPI *query_object)(HANDLE, int, void *, ULONG, ULONG *);
-    BOOL(WINAPI *image_name)(HANDLE, DWORD, wchar_t *, DWORD *);
 } nt;
 
 static void look_up(HMODULE module, const char *name, void *pointer)
@@ -65,26 +65,18 @@ static void look_up(HMODULE module, const char *name, void *pointer)
 
 static void load(void)
 {
-    HMODULE ntdll = GetModuleHandleW(L"ntdll.dll"), kernel = GetModuleHandleW(L"kernel32.dll");
+    HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
 
     look_up(ntdll, "NtQuerySystemInformation", &nt.query_system);
     look_up(ntdll, "NtQueryInformationFile", &nt.query_file);
     look_up(ntdll, "NtQueryObject", &nt.query_object);
-    look_up(kernel, "QueryFullProcessImageNameW", &nt.image_name);
 }
 
 static void add_process(struct platter_holders *holders, uint32_t process_id, const char *file)
 {
-    HANDLE process = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, process_id);
-    wchar_t path[MAX_PATH * 4];
-    DWORD length = sizeof(path) / sizeof(path[0]);
-    char *name = NULL;
+    char *name = platter_process_program(process_id);
 
-    if (process && nt.image_name && nt.image_name(process, 0, path, &length))
-        name = platter_narrow(path);
-    if (process)
-        CloseHandle(process);
-    platter_holders_add(holders, process_id, name ? platter_base_name(name) : process_id == 4 ? "System" : "", file);
+    platter_holders_add(holders, process_id, name ? name : process_id == 4 ? "System" : "", file);
     free(name);
 }
 
@@ -298,41 +290,56 @@ void platter_holders_find(struct platter_transport *transport, const struct plat
 /* ---- Plug and Play ---------------------------------------------------------------------------------------------------- */
 
 struct ejecting {
-    uint64_t id;
+    wchar_t device[PLATTER_DEVICE_NAME_CHARS]; /* \\Device\\PlatterVolume3 */
     CONFIGRET answer;
     PNP_VETO_TYPE veto;
     wchar_t name[MAX_PATH];
 };
 
+/* The node whose device has this name: instances are used again (driver/instance.c), so no volume's number leads to one. */
+static CONFIGRET find_node(const wchar_t *device, DEVINST *node)
+{
+    HDEVINFO set = SetupDiGetClassDevsW(NULL, L"" PLATTER_VOLUME_ENUMERATOR, NULL, DIGCF_ALLCLASSES | DIGCF_PRESENT);
+    SP_DEVINFO_DATA data = {.cbSize = sizeof(data)};
+    CONFIGRET answer = CR_NO_SUCH_DEVNODE;
+
+    if (set == INVALID_HANDLE_VALUE)
+        return CR_FAILURE;
+    for (DWORD i = 0; answer != CR_SUCCESS && SetupDiEnumDeviceInfo(set, i, &data); i++) {
+        wchar_t name[PLATTER_DEVICE_NAME_CHARS] = L"";
+
+        if (SetupDiGetDeviceRegistryPropertyW(set, &data, SPDRP_PHYSICAL_DEVICE_OBJECT_NAME, NULL, (BYTE *)name,
+                                              sizeof(name) - sizeof(name[0]), NULL) &&
+            _wcsicmp(name, device) == 0) {
+            *node = data.DevInst;
+            answer = CR_SUCCESS;
+        }
+    }
+    SetupDiDestroyDeviceInfoList(set);
+    return answer;
+}
+
 static enum platter_result eject(void *context, struct platter_error *err)
 {
     struct ejecting *ejecting = context;
     HMODULE module = LoadLibraryW(L"cfgmgr32.dll"); /* stays to the end */
-    CONFIGRET(WINAPI * locate)(DEVINST *, wchar_t *, ULONG);
     CONFIGRET(WINAPI * request)(DEVINST, PNP_VETO_TYPE *, wchar_t *, ULONG, ULONG);
-    wchar_t path[64];
-    DEVINST device;
+    DEVINST node;
 
     (void)err;
-    look_up(module, "CM_Locate_DevNodeW", &locate);
     look_up(module, "CM_Request_Device_EjectW", &request);
-    ejecting->answer = CR_CALL_NOT_IMPLEMENTED;
-    if (!locate || !request)
-        return PLATTER_OK;
-    (void)_snwprintf(path, sizeof(path) / sizeof(path[0]) - 1, L"" PLATTER_VOLUME_DEVICE_ID "\\%llu",
-                     (unsigned long long)ejecting->id);
-    path[sizeof(path) / sizeof(path[0]) - 1] = L'\0';
-    ejecting->answer = locate(&device, path, CM_LOCATE_DEVNODE_NORMAL);
+    ejecting->answer = request ? find_node(ejecting->device, &node) : CR_CALL_NOT_IMPLEMENTED;
     if (ejecting->answer == CR_SUCCESS)
-        ejecting->answer = request(device, &ejecting->veto, ejecting->name, MAX_PATH, 0);
+        ejecting->answer = request(node, &ejecting->veto, ejecting->name, MAX_PATH, 0);
     return PLATTER_OK;
 }
 
 bool platter_holders_eject(const struct platter_volume_info *info, struct platter_holders *holders)
 {
-    struct ejecting ejecting = {.id = info->volume_id};
+    struct ejecting ejecting = {.answer = CR_SUCCESS};
     char *name;
 
+    memcpy(ejecting.device, info->device_name, sizeof(info->device_name) - sizeof(info->device_name[0]));
     if (platter_bounded(eject, &ejecting, sizeof(ejecting), EJECT_MS, "the Plug and Play manager's answer", NULL) !=
         PLATTER_OK) {
         (void)snprintf(holders->veto, sizeof(holders->veto), "the Plug and Play manager does not answer");

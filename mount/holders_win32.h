@@ -7,6 +7,8 @@
 
 #include <platter/provider.h>
 
+#define PLATTER_VOLUME_ENUMERATOR "Platter" /* the first part of PLATTER_VOLUME_DEVICE_ID */
+
 /* Fills *holders with what this user may find out. `device`: the volume's, \Device\PlatterVolume3. */
 void platter_holders_find(struct platter_transport *transport, const struct platter_volume_info *info,
                           struct platter_holders *holders);
