@@ -85,6 +85,9 @@ static enum platter_result start(SC_HANDLE service, struct platter_error *err)
 {
     SERVICE_STATUS status = {0};
 
+    /* One that somebody is stopping counts as running, and then would not start. */
+    if (QueryServiceStatus(service, &status) && status.dwCurrentState == SERVICE_STOP_PENDING)
+        (void)reaches(service, SERVICE_STOPPED, STOPPED_MS, &status);
     if (!StartServiceW(service, 0, NULL) && GetLastError() != ERROR_SERVICE_ALREADY_RUNNING)
         return failed("the Platter service cannot be started", err);
     if (reaches(service, SERVICE_RUNNING, STARTED_MS, &status))
@@ -95,10 +98,22 @@ static enum platter_result start(SC_HANDLE service, struct platter_error *err)
 
 static enum platter_result stop(SC_HANDLE service, struct platter_error *err)
 {
+    uint64_t until = cli_monotonic_ms() + STARTED_MS;
     SERVICE_STATUS status = {0};
 
-    if (!ControlService(service, SERVICE_CONTROL_STOP, &status) && GetLastError() != ERROR_SERVICE_NOT_ACTIVE)
-        return failed("the Platter service cannot be stopped", err);
+    while (!ControlService(service, SERVICE_CONTROL_STOP, &status) && GetLastError() != ERROR_SERVICE_NOT_ACTIVE) {
+        DWORD error = GetLastError();
+
+        /* It starts, and is stopped when it runs; or it stops already. */
+        if (error == ERROR_SERVICE_CANNOT_ACCEPT_CTRL && QueryServiceStatus(service, &status) &&
+            status.dwCurrentState == SERVICE_STOP_PENDING)
+            break;
+        if (error != ERROR_SERVICE_CANNOT_ACCEPT_CTRL || cli_monotonic_ms() >= until) {
+            SetLastError(error);
+            return failed("the Platter service cannot be stopped", err);
+        }
+        Sleep(POLL_MS);
+    }
     if (reaches(service, SERVICE_STOPPED, STOPPED_MS, &status))
         return PLATTER_OK;
     return platter_error_set(err, PLATTER_E_BUSY, NULL, PLATTER_NO_OFFSET,
@@ -260,7 +275,8 @@ enum platter_result cli_service_remove_service(const struct cli_arguments *argum
     if (result == PLATTER_OK && !DeleteService(service) && GetLastError() != ERROR_SERVICE_MARKED_FOR_DELETE)
         result = failed("the Platter service cannot be removed", err);
     close_service(manager, service);
-    (void)platter_event_source_remove(NULL);
+    if (result == PLATTER_OK)
+        (void)platter_event_source_remove(NULL);
     return result ? result
                   : done(reply, "removed", "the Platter service is removed; what it kept stays in the registry");
 }

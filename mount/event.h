@@ -21,6 +21,7 @@ enum platter_event {
     PLATTER_EVENT_REQUEST_REFUSED = 0x80000008, /* account, why: by the service */
     PLATTER_EVENT_DAMAGED_DATA = 0xC0000009,    /* account: found while the image was served */
     PLATTER_EVENT_WORKER_LESS = 0x8000000A,     /* how the service's workers are confined, and why not more */
+    PLATTER_EVENT_PIPE_TAKEN = 0xC000000B,      /* who has the name of the service's pipe */
 };
 #define PLATTER_EVENT_STRINGS 4u
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client_win32.h"
 
+#include <aclapi.h>
 #include <stdlib.h>
 
 #include "../engine/os/system.h"
@@ -38,8 +39,11 @@ static enum platter_result service_process(DWORD *process_id, struct platter_err
         result = platter_error_set_os(err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET, (int)GetLastError(),
                                       "the service manager does not tell of the Platter service");
     else if (status.dwCurrentState != SERVICE_RUNNING)
-        result = platter_error_set(err, PLATTER_E_NOT_FOUND, NULL, PLATTER_NO_OFFSET,
-                                   "the Platter service is not running; 'platter service start' starts it");
+        result = platter_error_set(err, PLATTER_E_NOT_FOUND, NULL, PLATTER_NO_OFFSET, "%s",
+                                   status.dwCurrentState == SERVICE_START_PENDING ? "the Platter service is starting"
+                                   : status.dwCurrentState == SERVICE_STOP_PENDING
+                                       ? "the Platter service is stopping"
+                                       : "the Platter service is not running; 'platter service start' starts it");
     else if (!answer.config.lpServiceStartName || _wcsicmp(answer.config.lpServiceStartName, L"LocalSystem") != 0)
         result = platter_error_set(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET,
                                    "the Platter service does not run as SYSTEM, so it is not trusted");
@@ -51,15 +55,49 @@ static enum platter_result service_process(DWORD *process_id, struct platter_err
     return result;
 }
 
-/* PLATTER_E_BUSY: it has sent us away already. */
+/* SYSTEM; or this user, where SYSTEM is nobody who could own a thing (Wine): all are one user there. */
+static bool is_trusted(PSID owner)
+{
+    union {
+        TOKEN_USER user;
+        uint8_t bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+    } self;
+    DWORD length = sizeof(self);
+    HANDLE token = NULL;
+    bool own = false;
+
+    if (IsWellKnownSid(owner, WinLocalSystemSid))
+        return true;
+    if (OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token)) {
+        own =
+            GetTokenInformation(token, TokenUser, &self, sizeof(self), &length) && EqualSid(owner, self.user.User.Sid);
+        CloseHandle(token);
+    }
+    return own;
+}
+
+/*
+ * Its process, and whose it is: a pipe keeps the number of who made it, who may have ended since and left the pipe to
+ * another, and only SYSTEM can make SYSTEM the owner of a thing. PLATTER_E_BUSY: it has sent us away already.
+ */
 static enum platter_result check_server(HANDLE pipe, DWORD process_id, struct platter_error *err)
 {
+    PSECURITY_DESCRIPTOR descriptor = NULL;
+    PSID owner = NULL;
     ULONG server = 0;
+    DWORD error = GetNamedPipeServerProcessId(pipe, &server) ? ERROR_SUCCESS : GetLastError();
+    bool trusted = false;
 
-    if (!GetNamedPipeServerProcessId(pipe, &server))
-        return platter_error_set_os(err, PLATTER_E_BUSY, NULL, PLATTER_NO_OFFSET, (int)GetLastError(),
+    if (error == ERROR_SUCCESS && server == process_id) {
+        error =
+            GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL, &descriptor);
+        trusted = error == ERROR_SUCCESS && owner && is_trusted(owner);
+        LocalFree(descriptor);
+    }
+    if (error)
+        return platter_error_set_os(err, PLATTER_E_BUSY, NULL, PLATTER_NO_OFFSET, (int)error,
                                     "the Platter service has too many clients of yours");
-    if (server == process_id)
+    if (trusted)
         return PLATTER_OK;
     return platter_error_set(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET,
                              "another program (process %lu) has the Platter service's pipe; nothing was asked of it",

@@ -86,7 +86,6 @@ static void end(void)
 static void WINAPI service_main(DWORD count, wchar_t **words)
 {
     static wchar_t name[] = L"" SERVICE_NAME;
-    struct platter_error err = {.os_error = 0};
 
     (void)count;
     (void)words;
@@ -94,10 +93,7 @@ static void WINAPI service_main(DWORD count, wchar_t **words)
     if (!manager)
         return;
     report(SERVICE_START_PENDING, NO_ERROR);
-    if (service_server_open(&err) != PLATTER_OK) {
-        report(SERVICE_STOPPED, err.os_error ? (DWORD)err.os_error : ERROR_SERVICE_SPECIFIC_ERROR);
-        return;
-    }
+    (void)service_server_open(); /* at once, before anybody else can; else it is tried again */
     platter_folder_notes_of_machine();
     service_mounts_restore();
     report(SERVICE_RUNNING, NO_ERROR);

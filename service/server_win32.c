@@ -2,9 +2,13 @@
 #include "server_win32.h"
 
 #include <sddl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../engine/os/system.h"
+#include "../mount/event_win32.h"
+#include "../mount/process_win32.h"
 #include "channel_win32.h"
 #include "pipe_win32.h"
 #include "requests_win32.h"
@@ -14,6 +18,8 @@
 #define CLIENTS_OF_ONE 16u
 #define PIPE_BYTES 65536u
 #define FULL_MS 50u
+#define TAKEN_MS 1000u         /* until the name is asked for again that somebody else has */
+#define TOLD_AGAIN_MS 3600000u /* and until the log is told again */
 
 /*
  * Interactive users, administrators and SYSTEM, and no low integrity (the system's default label). 0x12019b: reading and
@@ -57,17 +63,53 @@ static HANDLE make_instance(bool first)
     return pipe;
 }
 
-enum platter_result service_server_open(struct platter_error *err)
+/* ---- The name --------------------------------------------------------------------------------------------------------- */
+
+/* The process that has our pipe's name; 0: it does not let that be seen. Nothing is said to it, and it learns of nobody. */
+static uint32_t squatter(void)
 {
+    HANDLE pipe = CreateFileW(SERVICE_PIPE, FILE_READ_ATTRIBUTES, 0, NULL, OPEN_EXISTING,
+                              SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS, NULL);
+    ULONG process_id = 0;
+
+    if (pipe == INVALID_HANDLE_VALUE)
+        return 0;
+    if (!GetNamedPipeServerProcessId(pipe, &process_id))
+        process_id = 0;
+    CloseHandle(pipe);
+    return process_id;
+}
+
+static void tell_taken(void)
+{
+    uint32_t process_id = squatter();
+    char *program = process_id ? platter_process_program(process_id) : NULL, who[160];
+    const char *strings[] = {who};
+
+    if (process_id)
+        (void)snprintf(who, sizeof(who), "%.100s (process %u)", program ? program : "a program", (unsigned)process_id);
+    else
+        (void)snprintf(who, sizeof(who), "a process that does not let itself be seen");
+    free(program);
+    platter_event_write(PLATTER_EVENT_PIPE_TAKEN, NULL, strings, 1);
+}
+
+bool service_server_open(void)
+{
+    static uint64_t told; /* ms; 0: not yet */
+    uint64_t now;
+
     /* The flag of the first instance says the same where the system heeds it; Wine does not. */
-    if (WaitNamedPipeW(SERVICE_PIPE, 1) || GetLastError() != ERROR_FILE_NOT_FOUND)
-        return platter_error_set_os(err, PLATTER_E_EXISTS, NULL, PLATTER_NO_OFFSET, ERROR_ACCESS_DENIED,
-                                    "another program has taken the name of the service's pipe");
-    listening = make_instance(true);
+    if (!WaitNamedPipeW(SERVICE_PIPE, 1) && GetLastError() == ERROR_FILE_NOT_FOUND)
+        listening = make_instance(true);
     if (listening != INVALID_HANDLE_VALUE)
-        return PLATTER_OK;
-    return platter_error_set_os(err, PLATTER_E_EXISTS, NULL, PLATTER_NO_OFFSET, (int)GetLastError(),
-                                "the service's pipe cannot be made; another program may have taken its name");
+        return true;
+    now = platter_os_monotonic_ms();
+    if (!told || now - told >= TOLD_AGAIN_MS) {
+        told = now;
+        tell_taken();
+    }
+    return false;
 }
 
 /* ---- Clients --------------------------------------------------------------------------------------------------------- */
@@ -164,8 +206,8 @@ static bool connect_one(HANDLE pipe, HANDLE stop, HANDLE event)
     ResetEvent(event);
     if (ConnectNamedPipe(pipe, &overlapped) || GetLastError() == ERROR_PIPE_CONNECTED)
         return WaitForSingleObject(stop, 0) != WAIT_OBJECT_0;
-    if (GetLastError() != ERROR_IO_PENDING)
-        return true; /* came and went; its thread will find out */
+    if (GetLastError() != ERROR_IO_PENDING) /* came and went; its thread will find out */
+        return WaitForSingleObject(stop, 0) != WAIT_OBJECT_0;
     if (WaitForMultipleObjects(2, events, FALSE, INFINITE) == WAIT_OBJECT_0) {
         CancelIoEx(pipe, &overlapped);
         (void)GetOverlappedResult(pipe, &overlapped, &moved, TRUE);
@@ -195,6 +237,11 @@ void service_server_run(HANDLE stop)
 {
     HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
 
+    /* Who has taken the name keeps clients from us, and nothing else: what is to be mounted is. */
+    while (listening == INVALID_HANDLE_VALUE && !service_server_open()) {
+        if (WaitForSingleObject(stop, TAKEN_MS) != WAIT_TIMEOUT)
+            goto done;
+    }
     while (event && connect_one(listening, stop, event)) {
         HANDLE taken = listening;
 
@@ -206,6 +253,7 @@ void service_server_run(HANDLE stop)
         if (listening == INVALID_HANDLE_VALUE)
             break;
     }
+done:
     if (event)
         CloseHandle(event);
     if (listening != INVALID_HANDLE_VALUE)

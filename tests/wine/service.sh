@@ -250,7 +250,10 @@ mv "$work/away.img" "$work/one.img"
 check "it can be mounted again" platter mount --persistent "$(w one.img)" --letter P
 is "in the place of what was lost" 3 "$(kept "len(j['mounts'])")"
 serves_no_more
-check "a restart" platter service stop
+platter service stop >"$work/first" 2>&1 &
+first=$!
+check "a restart, by two who stop it at a time" platter service stop
+check "and are both right" wait $first
 check "start" platter service start
 both() { is_state one.img mounted && is_state two.img mounted; }
 check "both are there" wait_for 60 both
@@ -303,15 +306,17 @@ check "the drive stays" drive_reads P "$work/one.img"
 is "but does not come back" "[False]" "$(kept "[m['comes_back'] for m in j['mounts'] if 'one' in m['image']]")"
 check "service stop" platter service stop
 check "takes the drives away" drive_gone Q
-squatted() { raw squat 6000 >"$work/squat"; }
+squatted() { raw squat 12000 >"$work/squat"; }
 squatted &
 wait_for 10 grep -q squatting "$work/squat"
-check "the service does not start where its pipe's name is taken" fails platter service start
-check "and nobody is asked in its place" fails platter persist list
+check "the service starts where its pipe's name is taken" platter service start
+squatter=$(sed -n 's/^squatting as //p' "$work/squat")
+check "and the log has who has it" wait_for 5 logged 0xc000000b "wt_pipe.exe (process $squatter)"
+refuses "nobody is asked in its place" 4 "process $squatter.* has the Platter service's pipe" platter persist list
+check "what is remembered is back all the same" wait_for 60 drive_reads Q "$work/two.img"
 wait $!
-check "who took it has heard nothing" grep -qE "nobody came|heard 0 bytes" "$work/squat"
-check "start" platter service start
-check "what is remembered is back" wait_for 60 is_state two.img mounted
+check "who took it has heard nothing" grep -q "heard 0 bytes" "$work/squat"
+check "when the name is free the service takes it" wait_for 10 is_state two.img mounted
 is "what was forgotten is not" "[]" "$(state_of one.img)"
 check "unmount all" platter unmount --all
 is "nothing is kept" 0 "$(kept "len(j['mounts'])")"

@@ -4,7 +4,7 @@
  *   wt_pipe send FILE        sends the file's bytes as they are, prints the answer's JSON
  *   wt_pipe length N         sends a length of N and nothing behind it, prints the answer's JSON
  *   wt_pipe idle N MS        opens N connections, says nothing for MS; then prints how many the service has closed
- *   wt_pipe squat MS         takes the pipe's name, prints "squatting", and says whether somebody came and what he said
+ *   wt_pipe squat MS         takes the pipe's name for MS, prints "squatting as" its process, then how much it was told
  */
 #include <windows.h>
 #include <stdint.h>
@@ -98,30 +98,44 @@ static int idle(unsigned number, unsigned ms)
     return 0;
 }
 
+/* Waits for what was begun, until `until`; the bytes moved, 0 when nothing came of it. */
+static DWORD await(HANDLE pipe, OVERLAPPED *overlapped, BOOL begun, ULONGLONG until)
+{
+    ULONGLONG now = GetTickCount64();
+    DWORD moved = 0;
+
+    if (!begun && GetLastError() != ERROR_IO_PENDING)
+        return 0;
+    if (!begun && WaitForSingleObject(overlapped->hEvent, now < until ? (DWORD)(until - now) : 0) != WAIT_OBJECT_0)
+        (void)CancelIoEx(pipe, overlapped);
+    return GetOverlappedResult(pipe, overlapped, &moved, TRUE) ? moved : 0;
+}
+
+/* One client after the other, for so long. */
 static int squat(unsigned ms)
 {
     HANDLE pipe = CreateNamedPipeW(PIPE, PIPE_ACCESS_DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE | FILE_FLAG_OVERLAPPED,
                                    PIPE_TYPE_BYTE, 8, MOST, MOST, 0, NULL);
+    ULONGLONG until = GetTickCount64() + ms;
     OVERLAPPED overlapped = {.hEvent = CreateEventW(NULL, TRUE, FALSE, NULL)};
     char heard[64];
-    DWORD got = 0;
+    DWORD bytes = 0;
 
     if (pipe == INVALID_HANDLE_VALUE) {
         (void)printf("refused %lu\n", GetLastError());
         return 1;
     }
-    (void)printf("squatting\n");
+    (void)printf("squatting as %lu\n", GetCurrentProcessId());
     (void)fflush(stdout);
-    if (!ConnectNamedPipe(pipe, &overlapped) && GetLastError() == ERROR_IO_PENDING &&
-        WaitForSingleObject(overlapped.hEvent, ms) != WAIT_OBJECT_0) {
-        (void)printf("nobody came\n");
-        return 0;
+    while (GetTickCount64() < until) {
+        DWORD got;
+
+        (void)await(pipe, &overlapped, ConnectNamedPipe(pipe, &overlapped), until);
+        while ((got = await(pipe, &overlapped, ReadFile(pipe, heard, sizeof(heard), NULL, &overlapped), until)) > 0)
+            bytes += got;
+        (void)DisconnectNamedPipe(pipe);
     }
-    ResetEvent(overlapped.hEvent);
-    if (!ReadFile(pipe, heard, sizeof(heard), NULL, &overlapped) && GetLastError() == ERROR_IO_PENDING)
-        (void)WaitForSingleObject(overlapped.hEvent, ms);
-    (void)GetOverlappedResult(pipe, &overlapped, &got, FALSE);
-    (void)printf("heard %lu bytes\n", got);
+    (void)printf("heard %lu bytes\n", bytes);
     return 0;
 }
 
