@@ -17,7 +17,41 @@
 #define REMOVE_MS (PLATTER_DEFAULT_DEADLINE_MS + 15000u)
 #define VOLUMES_A_PAGE 16u
 
-static bool left_behind; /* a call is still inside the driver, so its transport must stay */
+/* ---- Left behind ------------------------------------------------------------------------------------------------- */
+
+/* Transports with a call still inside the driver: they stay, and only they, or a service would lose a handle a call. */
+struct left_behind {
+    struct left_behind *next;
+    const struct platter_transport *transport;
+};
+
+static SRWLOCK lock = SRWLOCK_INIT; /* the list */
+static struct left_behind *left_behind;
+static bool all_left_behind; /* there was no memory to say which */
+
+static void leave_behind(const struct platter_transport *transport)
+{
+    struct left_behind *left = malloc(sizeof(*left));
+
+    AcquireSRWLockExclusive(&lock);
+    if (left)
+        *left = (struct left_behind){.next = left_behind, .transport = transport};
+    left_behind = left ? left : left_behind;
+    all_left_behind |= !left;
+    ReleaseSRWLockExclusive(&lock);
+}
+
+static bool is_left_behind(const struct platter_transport *transport)
+{
+    bool found;
+
+    AcquireSRWLockShared(&lock);
+    found = all_left_behind;
+    for (const struct left_behind *left = left_behind; left && !found; left = left->next)
+        found = left->transport == transport;
+    ReleaseSRWLockShared(&lock);
+    return found;
+}
 
 /* ---- Opening ----------------------------------------------------------------------------------------------------- */
 
@@ -50,7 +84,7 @@ enum platter_result platter_control_open(struct platter_transport **transport, s
 
 void platter_control_close(struct platter_transport *transport)
 {
-    if (transport && !left_behind)
+    if (transport && !is_left_behind(transport))
         platter_transport_close(transport);
 }
 
@@ -87,7 +121,7 @@ static enum platter_result bounded_call(struct call *call, uint32_t timeout_ms, 
 
     if (result == PLATTER_E_DRIVER && local.os_error == 0) {
         /* Ours, not the driver's: nothing came. Let go of it if that is possible. */
-        left_behind = true;
+        leave_behind(call->transport);
         platter_transport_shutdown(call->transport);
     }
     if (result != PLATTER_OK && err)

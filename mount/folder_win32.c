@@ -290,7 +290,7 @@ enum platter_result platter_folder_check(const char *folder, struct platter_erro
 enum platter_result platter_folder_mount(const char *folder, const struct platter_volume_info *info,
                                          struct platter_error *err)
 {
-    wchar_t *path = slashed(folder), name[PLATTER_VOLUME_NAME_CHARS];
+    wchar_t *path = slashed(folder), name[PLATTER_VOLUME_NAME_CHARS], other[PLATTER_VOLUME_NAME_CHARS];
     enum platter_result result = PLATTER_OK;
     bool known;
     DWORD error;
@@ -309,6 +309,11 @@ enum platter_result platter_folder_mount(const char *folder, const struct platte
             platter_error_set(err, PLATTER_E_UNSUPPORTED, folder, PLATTER_NO_OFFSET,
                               "a folder can lead to volumes that the Mount Manager knows only, and it does not know "
                               "this one");
+        goto done;
+    }
+    /* Somebody was faster since it was looked at: what is noted of that is not ours to write over. */
+    if (target_of(path, other)) {
+        result = platter_error_set(err, PLATTER_E_EXISTS, folder, PLATTER_NO_OFFSET, "is a mount point already");
         goto done;
     }
     note(path, name); /* before: whatever ends this process now, the folder is known for ours */

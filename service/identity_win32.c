@@ -64,16 +64,18 @@ enum platter_result service_client_identify(HANDLE pipe, struct service_client *
 {
     enum platter_result result = PLATTER_OK;
     HANDLE token = NULL;
-    BOOL opened;
+    DWORD error;
 
     memset(client, 0, sizeof(*client));
     if (!ImpersonateNamedPipeClient(pipe))
         return platter_error_set_os(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET, (int)GetLastError(),
                                     "the service cannot tell who asks");
-    opened = OpenThreadToken(GetCurrentThread(), TOKEN_QUERY | TOKEN_DUPLICATE | TOKEN_IMPERSONATE, TRUE, &token);
+    error = OpenThreadToken(GetCurrentThread(), TOKEN_QUERY | TOKEN_DUPLICATE | TOKEN_IMPERSONATE, TRUE, &token)
+                ? ERROR_SUCCESS
+                : GetLastError();
     service_revert();
-    if (!opened)
-        return platter_error_set_os(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET, (int)GetLastError(),
+    if (error)
+        return platter_error_set_os(err, PLATTER_E_ACCESS, NULL, PLATTER_NO_OFFSET, (int)error,
                                     "the service cannot tell who asks");
     client->who.administrator = is_administrator(token);
     if (!is_impersonation(token) || !service_token_sid(token, client->who.sid)[0] ||

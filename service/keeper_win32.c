@@ -35,6 +35,7 @@ struct keeping {
     struct platter_volume_info *volumes; /* the worker's, when they were there */
     size_t count;
     bool mounted;
+    bool placed;    /* its folder leads to its drive */
     bool waiting;   /* there is no token of its owner */
     bool failed;    /* the worker has said why */
     bool unmounted; /* it has said that its drives are gone, and all is in the image */
@@ -155,6 +156,7 @@ static enum platter_result store(struct keeping *keeping)
         service_point_make(keeping->mount->token, folder_of(keeping), keeping->volumes, keeping->count, &keeping->err);
     if (result)
         goto done;
+    keeping->placed = true;
     tell_drives(keeping, PLATTER_EVENT_MOUNTED);
     letters_of(keeping, "", ",", &letters);
     if (options && letters.all && letters.text[0])
@@ -317,7 +319,7 @@ static enum platter_result attempt(struct keeping *keeping)
     struct service_mount *mount = keeping->mount;
     const struct service_entry *entry = &mount->entry;
 
-    keeping->mounted = keeping->waiting = keeping->failed = keeping->unmounted = false;
+    keeping->mounted = keeping->placed = keeping->waiting = keeping->failed = keeping->unmounted = false;
     keeping->err = (struct platter_error){.offset = PLATTER_NO_OFFSET};
     free(keeping->volumes);
     keeping->volumes = NULL;
@@ -394,7 +396,9 @@ DWORD WINAPI service_keep(void *context)
         if (lost && keeping->mounted)
             tell_lost(keeping);
         service_worker_close(&keeping->worker);
-        service_point_end(mount->token, folder_of(keeping));
+        /* Else it is as it was: another mount's, if that was the refusal. */
+        if (keeping->placed)
+            service_point_end(mount->token, folder_of(keeping));
     } while (lost && wait_to_retry(keeping, result));
     conclude(keeping, result);
     free(keeping->volumes);

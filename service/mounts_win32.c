@@ -60,17 +60,20 @@ static struct service_mount *make(const char *id, const char *owner, int64_t sin
 /* Under the lock. False: no thread; the mount is then as it was. */
 static bool start_keeper(struct service_mount *mount)
 {
+    enum service_state before = mount->entry.state;
     HANDLE thread;
 
     InterlockedIncrement(&mount->references);
     mount->entry.state = SERVICE_STATE_STARTING;
     mount->keeper_runs = true;
+    mount->logged_on = false;
     thread = CreateThread(NULL, 0, service_keep, mount, 0, NULL);
     if (thread) {
         CloseHandle(thread);
         return true;
     }
     mount->keeper_runs = false;
+    mount->entry.state = before;
     InterlockedDecrement(&mount->references);
     return false;
 }
@@ -152,6 +155,7 @@ void service_mount_remove(struct service_mount *mount)
         at = &(*at)->next;
     if (*at) {
         *at = mount->next;
+        SetEvent(mount->stop); /* a keeper that has begun to try again meanwhile would serve what nobody can name */
         if (mount->entry.kept && !mount->entry.forgotten)
             service_store_remove(mount->entry.id);
         set_state(mount, SERVICE_STATE_GONE);
@@ -167,6 +171,9 @@ void service_mount_end(struct service_mount *mount)
 {
     AcquireSRWLockExclusive(&lock);
     mount->keeper_runs = false;
+    /* Who has logged on between its look for him and now has not been seen, and may not log on again for days. */
+    if (mount->entry.state == SERVICE_STATE_WAITING && mount->logged_on && !stopping)
+        (void)start_keeper(mount);
     ReleaseSRWLockExclusive(&lock);
     service_mount_release(mount);
 }
@@ -197,6 +204,7 @@ void service_mounts_retry(void)
 {
     AcquireSRWLockExclusive(&lock);
     for (struct service_mount *mount = mounts; mount && !stopping; mount = mount->next) {
+        mount->logged_on = true;
         if (mount->entry.state == SERVICE_STATE_WAITING && !mount->keeper_runs)
             (void)start_keeper(mount);
     }
@@ -280,8 +288,10 @@ static enum platter_result take_in(struct service_mount *wanted, struct platter_
     }
     if (service_mounts_check(all, own, wanted->entry.options.elevated, err) != PLATTER_OK)
         return err->result;
-    if (stopping || !start_keeper(wanted))
+    if (stopping)
         return platter_error_set(err, PLATTER_E_FAILED, NULL, PLATTER_NO_OFFSET, "the Platter service is stopping");
+    if (!start_keeper(wanted))
+        return platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "cannot start a thread");
     /* Two would want the image for themselves: who asks now comes first. */
     for (struct service_mount *mount = mounts; mount; mount = mount->next) {
         if (is_same_image(mount, wanted) && mount->entry.state == SERVICE_STATE_RETRYING)
@@ -320,8 +330,10 @@ static void settle(struct service_mount *mount, json_t **report, struct platter_
     AcquireSRWLockShared(&lock);
     if (mount->entry.state == SERVICE_STATE_MOUNTED)
         *report = json_deep_copy(mount->entry.report);
-    else
+    if (mount->entry.state != SERVICE_STATE_MOUNTED)
         *err = mount->entry.error;
+    else if (!*report)
+        (void)platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
     ReleaseSRWLockShared(&lock);
     while (*report && (old = find_superseded(mount)) != NULL) {
         service_mount_remove(old);
@@ -344,7 +356,9 @@ enum platter_result service_mounts_add(struct service_client *client, struct ser
         return platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
     mount->token = client->token;
     client->token = NULL;
-    mount->entry.error.result = PLATTER_E_FAILED;
+    /* Until its keeper says another: nobody but who forgets it ends it before. */
+    (void)platter_error_set(&mount->entry.error, PLATTER_E_CANCELLED, NULL, PLATTER_NO_OFFSET,
+                            "was forgotten before its drives were there");
     AcquireSRWLockExclusive(&lock);
     result = take_in(mount, err);
     if (result == PLATTER_OK) {

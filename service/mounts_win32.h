@@ -17,6 +17,7 @@ struct service_mount {
     bool restored;  /* from the store: what may come later is waited for */
 
     bool keeper_runs; /* under the list's lock */
+    bool logged_on;   /* likewise: somebody has, since the keeper was started */
     HANDLE token;     /* the keeper's own: of the owner, NULL until there is one */
 };
 

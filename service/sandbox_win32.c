@@ -50,6 +50,7 @@ static enum platter_result make_pipe(HANDLE *ours, HANDLE *theirs, struct platte
         result = failed("no pipe", err);
         if (*ours != INVALID_HANDLE_VALUE)
             CloseHandle(*ours);
+        *ours = NULL; /* whoever closes the worker must not close another's handle of that number */
     }
     LocalFree(closed.lpSecurityDescriptor);
     return result;

@@ -54,11 +54,12 @@ enum platter_result service_store_put(const struct service_entry *entry, const j
     char *text = json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS);
     wchar_t name[SERVICE_ID_CHARS + 2];
     HKEY root = NULL, key = NULL;
+    DWORD made = 0;
     LSTATUS error = open_root(KEY_READ | KEY_WRITE, &root);
 
     key_name(entry->id, name);
     if (error == ERROR_SUCCESS)
-        error = RegCreateKeyExW(root, name, 0, NULL, 0, KEY_WRITE | KEY_WOW64_64KEY, NULL, &key, NULL);
+        error = RegCreateKeyExW(root, name, 0, NULL, 0, KEY_WRITE | KEY_WOW64_64KEY, NULL, &key, &made);
     if (error == ERROR_SUCCESS)
         error = put_text(key, L"Owner", entry->owner);
     if (error == ERROR_SUCCESS)
@@ -68,7 +69,8 @@ enum platter_result service_store_put(const struct service_entry *entry, const j
         error = put_text(key, L"Options", text);
     if (key)
         RegCloseKey(key);
-    if (error != ERROR_SUCCESS && root)
+    /* One that was there before comes back as it was then. */
+    if (error != ERROR_SUCCESS && made == REG_CREATED_NEW_KEY)
         RegDeleteKeyExW(root, name, KEY_WOW64_64KEY, 0);
     if (root)
         RegCloseKey(root);
