@@ -258,6 +258,9 @@ static enum platter_result serve_here(struct platter_mount *mount, struct cli_re
     }
     platter_mount_json(report, mount);
     cli_interrupt_catch(interrupted, mount);
+    /* Of the session's end a program that has loaded user32.dll is told by a window, and by no event of its console. */
+    if (mount->policy & PLATTER_POLICY_UNMOUNT_ON_SHUTDOWN)
+        cli_session_watch(interrupted, mount);
     tell(mount->options->image, reply, report);
     platter_event_mount_started(mount);
     if (!reply->json)
@@ -266,6 +269,7 @@ static enum platter_result serve_here(struct platter_mount *mount, struct cli_re
     result = platter_mount_end(mount, err);
     platter_event_mount_ended(mount, result);
     cli_interrupt_done();
+    cli_session_done();
 done:
     if (!reply->json)
         json_decref(report);

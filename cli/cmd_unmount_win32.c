@@ -154,7 +154,7 @@ static enum platter_result find(const char *text, const struct platter_volume_in
     if (letter)
         return platter_error_set(err, PLATTER_E_NOT_FOUND, NULL, PLATTER_NO_OFFSET, "%c: is not a drive of Platter",
                                  letter);
-    return platter_error_set(err, PLATTER_E_NOT_FOUND, NULL, PLATTER_NO_OFFSET, "there is no volume %llu", id);
+    return platter_error_set(err, PLATTER_E_NOT_FOUND, NULL, PLATTER_NO_OFFSET, "there is no volume %.64s", text);
 }
 
 static enum platter_result unmount_one(struct unmounting *unmounting, const char *text,
@@ -205,7 +205,7 @@ enum platter_result cli_unmount(const struct cli_arguments *arguments, struct cl
     struct unmounting unmounting = {.reply = reply, .force = cli_option_given(arguments, "force")};
     bool all = cli_option_given(arguments, "all");
     struct platter_volume_info *volumes = NULL;
-    size_t count = 0;
+    size_t count = 0, taken = 0;
     enum platter_result result;
 
     if (all == (arguments->operand_count == 1))
@@ -235,11 +235,13 @@ enum platter_result cli_unmount(const struct cli_arguments *arguments, struct cl
         goto close;
     }
     for (size_t i = 0; i < count; i++) {
-        if (volumes[i].may_remove)
+        if (volumes[i].may_remove) {
             take_one_of_many(&unmounting, &volumes[i]);
+            taken++;
+        }
     }
-    if (count == 0 && !reply->json)
-        cli_print(CLI_OUT, "no drives are mounted\n");
+    if (taken == 0 && !reply->json)
+        cli_print(CLI_OUT, count == 0 ? "no drives are mounted\n" : "no drive is mounted that you may unmount\n");
     result = unmounting.worst;
     reply->reported = true;
 close:

@@ -146,15 +146,16 @@ static enum platter_result open_image(struct platter_mount *mount, struct platte
 /* ISO 9660 and UDF are mounted by Windows on CD-ROM devices only, and those have sectors of their own size. */
 static enum platter_result open_disc(struct platter_mount *mount, struct platter_error *err)
 {
-    const struct platter_open_options options = {.sector_size = PLATTER_DISC_SECTOR,
-                                                 .format = mount->options->open.format};
+    struct platter_open_options options = mount->options->open; /* the same snapshot, disk and password */
 
+    options.sector_size = PLATTER_DISC_SECTOR;
     platter_image_close(mount->image);
     mount->image = NULL;
     if (!mount->read_only)
         (void)snprintf(mount->writing.why, sizeof(mount->writing.why), "it holds a disc's file system");
     mount->writing.notice[0] = '\0';
     mount->read_only = true;
+    options.flags = PLATTER_OPEN_READ_AHEAD;
     return platter_image_open(mount->options->image, &options, &mount->image, err);
 }
 
@@ -210,8 +211,10 @@ enum platter_result platter_mount_start(struct platter_mount *mount, struct plat
         result = platter_provide_create(mount, err);
     if (result == PLATTER_OK)
         result = announce_all(mount, err);
-    if (result == PLATTER_OK && mount->folder[0])
+    if (result == PLATTER_OK && mount->folder[0]) {
         result = platter_folder_mount(mount->folder, &mount->volumes[0].info, err);
+        mount->in_folder = result == PLATTER_OK;
+    }
     /* Where a call is still inside the driver, all is left to the end of the process. */
     if (result != PLATTER_OK && !mount->stuck) {
         platter_mount_dismount(mount);
@@ -274,7 +277,7 @@ void platter_mount_dismount(struct platter_mount *mount)
     platter_control_close(transport);
     /* What could not be taken away in order goes with the provider's handle. */
     platter_provider_stop(mount->provider);
-    if (mount->folder[0])
+    if (mount->in_folder)
         platter_folder_unmount(mount->folder);
 done:
     ReleaseSRWLockExclusive(&mount->ending);
@@ -286,7 +289,7 @@ enum platter_result platter_mount_end(struct platter_mount *mount, struct platte
 
     AcquireSRWLockExclusive(&mount->ending);
     /* Also when the drive went by itself, ejected elsewhere. */
-    if (mount->folder[0] && mount->provider)
+    if (mount->in_folder && mount->provider)
         platter_folder_unmount(mount->folder);
     if (mount->provider) {
         struct platter_provider_stats stats;

@@ -37,6 +37,7 @@ struct platter_mount {
     struct platter_mount_volume volumes[PLATTER_MAX_CHOSEN];
     struct platter_provider *provider;
     char folder[PLATTER_FOLDER_TEXT]; /* whole path of the folder the drive is to be in; "": none */
+    bool in_folder;                   /* it is */
     bool remember;                    /* its letter is to come back the next time */
     char forbidden[200];              /* the policy that lets this user only read; else "" */
     char forgetful[200];              /* it will not, though it was asked for; else "" */

@@ -17,6 +17,17 @@ wine_suite() {
     wine_up "build/wine/$1" || { not_ok "Wine starts"; finish; }
 }
 
+# wine_screen: a screen that nobody sees (Xvfb), and on it the desktop that windows stand on. After wine_suite.
+wine_screen() {
+    mkfifo "$work/display"
+    Xvfb -displayfd 3 -screen 0 800x600x24 3>"$work/display" 2>"$work/xvfb.log" &
+    at_exit "kill $! 2>/dev/null"
+    read -r display <"$work/display"
+    export DISPLAY=:$display
+    # explorer.exe makes the desktop.
+    export WINEDLLOVERRIDES="mscoree=;mshtml=;winemenubuilder.exe="
+}
+
 # platter ARGUMENTS...: the Windows program; its output goes to $work/out and is the function's output too. First to files
 # of its own, since what `mount` leaves in the background keeps them open.
 platter() {

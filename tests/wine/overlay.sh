@@ -86,6 +86,15 @@ open(sys.argv[1] + "/disc.iso", "wb").write(disc)
 PYTHON
 refuses "an overlay on a disc" 2 "disc" platter mount "$(w disc.iso)" "--overlay=$(w disc.qcow2)"
 check "and none is made" [ ! -e "$work/disc.qcow2" ]
+# A disc is opened a second time, for its sectors' sake: as it was asked for.
+printf 'as it was' | dd of="$work/disc.iso" bs=1 seek=100000 conv=notrunc status=none
+{
+    qemu-img convert -O qcow2 "$work/disc.iso" "$work/shots.qcow2" && qemu-img snapshot -c first "$work/shots.qcow2" &&
+        qemu-io -c "write -P 0x41 98304 2048" "$work/shots.qcow2"
+} >"$work/make.log" 2>&1 || { sed 's/^/# /' "$work/make.log"; not_ok "a disc with a snapshot is made"; finish; }
+check "a disc's snapshot" platter mount "$(w shots.qcow2)" --snapshot first --letter P
+check "reads as the snapshot" drive_reads P "$work/disc.iso"
+check "unmount" platter unmount P:
 
 # Names that stand in images: Windows would sign in wherever they point.
 for name in '\\evil.invalid\share\x.raw' '//evil.invalid/share/x.raw' '\\?\UNC\evil.invalid\share\x.raw'; do

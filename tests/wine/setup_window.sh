@@ -10,14 +10,8 @@ for wine_need in platterw.exe tests/readvol.exe; do
     [ -e "$win/$wine_need" ] || { not_ok "$win/$wine_need has been built"; finish; }
 done
 
-mkfifo "$work/display"
-Xvfb -displayfd 3 -screen 0 800x600x24 3>"$work/display" 2>"$work/xvfb.log" &
-at_exit "kill $! 2>/dev/null"
-read -r display <"$work/display"
-export DISPLAY=:$display
+wine_screen
 setxkbmap de # a keyboard with an "ä", which the password has
-# explorer.exe makes the desktop that windows stand on.
-export WINEDLLOVERRIDES="mscoree=;mshtml=;winemenubuilder.exe="
 
 check "driver install" platter driver install
 mkdir "$work/images"
