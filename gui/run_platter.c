@@ -21,8 +21,9 @@ static HANDLE output_file(void)
     wchar_t folder[MAX_PATH + 1], path[MAX_PATH + 64];
     HANDLE file = INVALID_HANDLE_VALUE;
     LARGE_INTEGER now;
+    DWORD length = GetTempPathW(MAX_PATH + 1, folder);
 
-    if (GetTempPathW(MAX_PATH, folder) == 0)
+    if (length == 0 || length > MAX_PATH)
         return INVALID_HANDLE_VALUE;
     for (unsigned i = 0; i < NAMES_TRIED; i++) {
         (void)QueryPerformanceCounter(&now);

@@ -2,6 +2,7 @@
 #include "journal.h"
 
 #include "files.h"
+#include "protect.h"
 #include "registry.h"
 #include "../../mount/wide_win32.h"
 
@@ -99,7 +100,10 @@ static void clear_away(struct steps *steps, const wchar_t *dir)
     wchar_t path[STEPS_PATH];
 
     (void)_snwprintf(path, STEPS_PATH, L"%ls\\%ls", dir, JOURNAL_FOLDER);
-    files_clear(steps, path);
+    path[STEPS_PATH - 1] = L'\0';
+    /* In a folder that others may write to, they could have put a link there, and all that it leads to would go. */
+    if (protect_is_ours(path))
+        files_clear(steps, path);
 }
 
 /* An earlier version that lay elsewhere. */

@@ -74,13 +74,75 @@ static void write_line(struct steps *steps, const char *text)
     free(wide);
 }
 
+static size_t append(char *text, size_t size, size_t used, const char *piece)
+{
+    size_t length = strlen(piece), room = size - 1 - used;
+
+    if (length > room)
+        length = room;
+    memcpy(text + used, piece, length);
+    text[used + length] = '\0';
+    return used + length;
+}
+
+/* A conversion of print(), of `length` characters; what it says is `piece` or *narrow, which is to be freed. */
+static const char *convert(const char *conversion, size_t length, va_list *arguments, char piece[64], char **narrow)
+{
+    bool is_long = memchr(conversion, 'l', length) != NULL;
+    char letter = conversion[length - 1];
+    unsigned long number;
+
+    if (letter == '%')
+        return "%";
+    if (letter == 's' && !is_long)
+        return va_arg(*arguments, const char *);
+    if (letter == 's')
+        return *narrow = platter_narrow(va_arg(*arguments, const wchar_t *));
+    number = is_long ? va_arg(*arguments, unsigned long) : va_arg(*arguments, unsigned);
+    if (letter == 'x')
+        (void)snprintf(piece, 64, "%0*lx", atoi(conversion + 1), number);
+    else
+        (void)snprintf(piece, 64, letter == 'd' ? "%ld" : "%lu", number);
+    return piece;
+}
+
+/*
+ * vsnprintf() for what is said here: %s, %ls and whole numbers. The C library's ends a path at the first character that its
+ * locale has no byte for; this one makes UTF-8 of it.
+ */
+static void print(char *text, size_t size, const char *format, va_list arguments)
+{
+    size_t used = 0;
+    va_list left;
+
+    va_copy(left, arguments);
+    text[0] = '\0';
+    while (*format) {
+        char piece[64], *narrow = NULL;
+        size_t length = strcspn(format, "%");
+        const char *said = piece;
+
+        if (length == 0) {
+            length = 2 + strspn(format + 1, "0123456789l");
+            said = convert(format, length, &left, piece, &narrow);
+        } else {
+            length = length < sizeof(piece) ? length : sizeof(piece) - 1;
+            (void)snprintf(piece, sizeof(piece), "%.*s", (int)length, format);
+        }
+        used = append(text, size, used, said ? said : "?");
+        free(narrow);
+        format += length;
+    }
+    va_end(left);
+}
+
 void steps_say(struct steps *steps, const char *format, ...)
 {
     char text[2048];
     va_list arguments;
 
     va_start(arguments, format);
-    (void)vsnprintf(text, sizeof(text), format, arguments);
+    print(text, sizeof(text), format, arguments);
     va_end(arguments);
     write_line(steps, text);
 }
@@ -92,7 +154,7 @@ enum steps_exit steps_fail(struct steps *steps, enum steps_exit exit, unsigned l
     va_list arguments;
 
     va_start(arguments, format);
-    (void)vsnprintf(text, sizeof(text), format, arguments);
+    print(text, sizeof(text), format, arguments);
     va_end(arguments);
     if (error) {
         /* For the system's words only: the message of an error is shorter than what is said here. */

@@ -27,6 +27,45 @@ static bool in_program_files(const wchar_t *dir)
     return _wcsnicmp(dir, programs, length) == 0 && dir[length] == L'\\';
 }
 
+/* Of who runs this: whose it is where the system gives nothing to administrators as such (Wine). */
+static bool is_own(PSID owner)
+{
+    union {
+        TOKEN_USER user;
+        BYTE bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+    } self;
+    DWORD length = sizeof(self);
+    HANDLE token = NULL;
+    bool own;
+
+    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
+        return false;
+    own = GetTokenInformation(token, TokenUser, &self, sizeof(self), &length) && EqualSid(owner, self.user.User.Sid);
+    CloseHandle(token);
+    return own;
+}
+
+bool protect_is_ours(const wchar_t *folder)
+{
+    DWORD attributes = GetFileAttributesW(folder);
+    PSECURITY_DESCRIPTOR descriptor = NULL;
+    wchar_t name[STEPS_PATH];
+    PSID owner = NULL;
+    bool ours;
+
+    if (attributes == INVALID_FILE_ATTRIBUTES || (attributes & FILE_ATTRIBUTE_REPARSE_POINT))
+        return false;
+    (void)_snwprintf(name, STEPS_PATH, L"%ls", folder); /* which the function does not promise to leave as it is */
+    name[STEPS_PATH - 1] = L'\0';
+    if (GetNamedSecurityInfoW(name, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL,
+                              &descriptor) != ERROR_SUCCESS)
+        return false;
+    ours = owner && (IsWellKnownSid(owner, WinBuiltinAdministratorsSid) || IsWellKnownSid(owner, WinLocalSystemSid) ||
+                     is_own(owner));
+    LocalFree(descriptor);
+    return ours;
+}
+
 /* To give a folder that somebody else has closed to us another owner. */
 static void may_own(void)
 {

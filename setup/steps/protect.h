@@ -12,4 +12,7 @@
  */
 enum steps_exit protect_folder(struct steps *steps);
 
+/* Whether an administrator or the system has made this folder, and it is no link: then nobody else has put anything in its place. */
+bool protect_is_ours(const wchar_t *folder);
+
 #endif

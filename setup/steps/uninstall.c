@@ -44,16 +44,48 @@ static enum steps_exit certificates(struct steps *steps)
     return STEPS_DONE;
 }
 
+/* A user can make a link of his key, to another user's; who removes what lies behind it would remove that. */
+static bool is_link(HKEY above, const wchar_t *name)
+{
+    HKEY key;
+    bool link;
+
+    if (RegOpenKeyExW(above, name, REG_OPTION_OPEN_LINK, KEY_QUERY_VALUE, &key) != ERROR_SUCCESS)
+        return false;
+    link = RegQueryValueExW(key, L"SymbolicLinkValue", NULL, NULL, NULL, NULL) == ERROR_SUCCESS;
+    RegCloseKey(key);
+    return link;
+}
+
+static bool has_links(const wchar_t *path)
+{
+    wchar_t name[256];
+    DWORD units = 256;
+    bool found = is_link(HKEY_USERS, path);
+    HKEY key;
+
+    if (found || RegOpenKeyExW(HKEY_USERS, path, 0, KEY_READ, &key) != ERROR_SUCCESS)
+        return found;
+    for (DWORD i = 0; !found && RegEnumKeyExW(key, i, name, &units, NULL, NULL, NULL, NULL) == ERROR_SUCCESS; i++) {
+        found = is_link(key, name);
+        units = 256;
+    }
+    RegCloseKey(key);
+    return found;
+}
+
 /* Which letters images had, of the users who are logged on. Those of others lie in files that are not open. */
 static enum steps_exit users(struct steps *steps)
 {
     wchar_t sid[256], key[512];
     DWORD units = 256;
 
-    (void)steps;
     for (DWORD i = 0; RegEnumKeyExW(HKEY_USERS, i, sid, &units, NULL, NULL, NULL, NULL) == ERROR_SUCCESS; i++) {
         (void)_snwprintf(key, 512, L"%ls\\Software\\Platter", sid);
-        (void)RegDeleteTreeW(HKEY_USERS, key);
+        if (has_links(key))
+            steps_say(steps, "HKU\\%ls is a link, or has one, and stays", key);
+        else
+            (void)RegDeleteTreeW(HKEY_USERS, key);
         units = 256;
     }
     return STEPS_DONE;

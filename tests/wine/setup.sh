@@ -42,7 +42,14 @@ mkdir -p "$wine_prefix/drive_c/Tools/Platter"
 echo theirs >"$wine_prefix/drive_c/Tools/Platter/version.dll"
 refuses "a folder outside of Program Files that holds something" 9 "holds files" setup "$older" '/D=C:\Tools\Platter'
 check "which is not touched" [ "$(cat "$wine_prefix/drive_c/Tools/Platter/version.dll")" = theirs ]
-rm -r "$wine_prefix/drive_c/Tools"
+# Names that no code page of this Wine's has, and a link where an interrupted run would have left something.
+victim=$wine_prefix/drive_c/victim
+mkdir -p "$wine_prefix/drive_c/Tools/Платтер" "$victim"
+echo theirs >"$victim/theirs.txt"
+ln -s "$victim" "$wine_prefix/drive_c/Tools/Платтер/~setup"
+LC_ALL=C.UTF-8 refuses "a folder that is named in full" 9 'C:.Tools.Платтер holds files' setup "$older" '/D=C:\Tools\Платтер'
+check "and what a link in it leads to stays" [ "$(cat "$victim/theirs.txt")" = theirs ]
+rm -r "$victim" "$wine_prefix/drive_c/Tools"
 refuses "one that there is not is made" 2 "FAILAT" setup "$older" /FAILAT=exchange '/D=C:\Tools\Platter'
 check "and removed" [ ! -e "$wine_prefix/drive_c/Tools/Platter" ]
 rm -rf "$wine_prefix/drive_c/Tools"
@@ -198,7 +205,15 @@ check "and mount" installed mount "$(wine_path "$image")" --partition 1 --letter
 
 # ---- Uninstalling ----
 echo mine >"$folder/my file.txt"
+# What a user's key leads to is another's.
+wine_run 30 reg delete 'HKCU\Software\Platter' /f >/dev/null 2>&1
+wine_run 30 reg add 'HKCU\Software\Anothers\Letters' /v kept /d yes /f >/dev/null 2>&1
+check "a user's key that is a link" wine_run 30 "$programs/wt_reglink.exe" 'Software\Platter' 'Software\Anothers'
 check "uninstall, with a drive mounted" uninstall
+check "leaves what it leads to" [ "$(registry 'HKCU\Software\Anothers\Letters' kept)" = yes ]
+check "and says so" grep -q "is a link, or has one, and stays" "$log"
+check "the link goes" wine_run 30 "$programs/wt_reglink.exe" 'Software\Platter'
+wine_run 30 reg delete 'HKCU\Software\Anothers' /f >/dev/null 2>&1
 check "leaves what is not Platter's" [ "$(cat "$folder/my file.txt")" = mine ]
 rm -rf "$folder"
 check "nothing else is left" same before --all
