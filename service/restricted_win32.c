@@ -28,6 +28,19 @@ static bool lower_integrity(HANDLE token)
            SetTokenInformation(token, TokenIntegrityLevel, &label, sizeof(label) + GetLengthSid(low.bytes));
 }
 
+/*
+ * Into the session of this process: one that inherits handles must be there ("CreateProcessAsUser", SDK), and so is the window
+ * station that it is given. A token of a user's is of his own session.
+ */
+static bool move_here(HANDLE token)
+{
+    DWORD here = 0, there = 0, length = sizeof(there);
+
+    return ProcessIdToSessionId(GetCurrentProcessId(), &here) &&
+           GetTokenInformation(token, TokenSessionId, &there, sizeof(there), &length) &&
+           (there == here || SetTokenInformation(token, TokenSessionId, &here, sizeof(here)));
+}
+
 /* ---- Nobody else's --------------------------------------------------------------------------------------------------- */
 
 #define OWN_NUMBERS 4u     /* of S-1-5-117-..., which stands for nobody */
@@ -183,7 +196,7 @@ bool service_restricted_token(HANDLE owner, bool app_container, HANDLE *token)
     if (!make_unique(&unique) || !ConvertStringSidToSidA(unique.own, &own))
         return false;
     made = restrict_token(owner, own, token) && set_default_list(*token, &unique) && lower_integrity(*token) &&
-           (!app_container || contain(token, &unique));
+           move_here(*token) && (!app_container || contain(token, &unique));
     error = GetLastError();
     LocalFree(own);
     if (made)

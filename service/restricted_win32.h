@@ -8,7 +8,7 @@
 
 /*
  * A primary token of the same user as `owner` that opens only what both the user and one of Everyone, Users, RESTRICTED and
- * a SID of its own may open; administrators' groups deny only; all privileges but SeChangeNotify gone; low integrity. With
+ * a SID of its own may open; administrators' groups deny only; all privileges but SeChangeNotify gone; low integrity; of this process' session. With
  * `app_container` it is besides that of an AppContainer of its own without any capability: the system's firewall lets it
  * have no connection, and it opens only what is open to all applications of that kind, too. False: GetLastError().
  */

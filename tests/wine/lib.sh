@@ -25,7 +25,7 @@ wine_screen() {
     read -r display <"$work/display"
     export DISPLAY=:$display
     # explorer.exe makes the desktop.
-    export WINEDLLOVERRIDES="mscoree=;mshtml=;winemenubuilder.exe="
+    export WINEDLLOVERRIDES="winedbg.exe=;mscoree=;mshtml=;winemenubuilder.exe="
 }
 
 # platter ARGUMENTS...: the Windows program; its output goes to $work/out and is the function's output too. First to files
