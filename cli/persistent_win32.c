@@ -37,8 +37,9 @@ static enum platter_result check(const struct cli_arguments *arguments, struct p
     return PLATTER_OK;
 }
 
-/* Made here, with the user's own rights: the service makes no files. */
-static enum platter_result make_overlay(const struct platter_mount_options *options, struct platter_error *err)
+/* Made here, with the user's own rights: the service makes no files. *made: there was none. */
+static enum platter_result make_overlay(const struct platter_mount_options *options, bool *made,
+                                        struct platter_error *err)
 {
     struct platter_image *base = NULL, *image = NULL;
     enum platter_result result;
@@ -49,6 +50,7 @@ static enum platter_result make_overlay(const struct platter_mount_options *opti
     if (result)
         return result;
     result = platter_overlay_open(base, options->overlay, 0, &image, err);
+    *made = result == PLATTER_OK;
     platter_image_close(image);
     platter_image_close(base);
     return result;
@@ -61,13 +63,14 @@ enum platter_result cli_persistent_mount(const struct cli_arguments *arguments, 
     char *overlay = options.overlay ? platter_os_full_path(options.overlay) : NULL;
     json_t *request = json_object(), *asked;
     enum platter_result result = check(arguments, err);
+    bool made = false;
 
     if (result)
         goto done;
     options.image = mount->image_path;
     options.folder = mount->folder[0] ? mount->folder : NULL;
     options.overlay = overlay;
-    result = make_overlay(&options, err);
+    result = make_overlay(&options, &made, err);
     if (result)
         goto done;
     asked = service_options_json(&options, cli_option_given(arguments, "at-boot"));
@@ -76,6 +79,9 @@ enum platter_result cli_persistent_mount(const struct cli_arguments *arguments, 
         result = platter_error_set(err, PLATTER_E_NO_MEMORY, NULL, PLATTER_NO_OFFSET, "out of memory");
     else
         result = service_ask(request, MOUNT_MS, report, err);
+    /* Where the service has it after all, and only its answer was late, it is in use and stays. */
+    if (result && made)
+        (void)platter_os_remove(overlay, NULL);
 done:
     json_decref(request);
     free(overlay);

@@ -14,8 +14,8 @@
 #define SERVICE_PROTOCOL 1u              /* raised when a request changes its meaning; others are refused */
 #define SERVICE_HEAD_BYTES 4u            /* the length */
 #define SERVICE_REQUEST_MOST (64u << 10) /* bytes of JSON */
-#define SERVICE_REPLY_MOST (4u << 20)
-#define SERVICE_TEXT_MOST 4096u /* bytes of any text in a request */
+#define SERVICE_REPLY_MOST (32u << 20)   /* of all mounts, each with a report as long as a worker may make it */
+#define SERVICE_TEXT_MOST 4096u          /* bytes of any text in a request */
 #define SERVICE_DEPTH_MOST 4u
 #define SERVICE_ID_CHARS 37u /* of a mount: a GUID without braces, and the zero */
 

@@ -4,6 +4,7 @@
 #include "../../mount/wide_win32.h"
 
 #include <windows.h>
+#include <sddl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 /* Only administrators can write below this folder, so nobody can have put a link there for us to follow. */
 static bool default_path(wchar_t *path)
 {
+    SECURITY_ATTRIBUTES closed = {.nLength = sizeof(closed)};
     wchar_t folder[STEPS_PATH];
     UINT length = GetSystemWindowsDirectoryW(folder, MAX_PATH);
 
@@ -21,7 +23,11 @@ static bool default_path(wchar_t *path)
     wcscat(folder, L"\\Logs");
     (void)CreateDirectoryW(folder, NULL);
     wcscat(folder, L"\\Platter");
-    (void)CreateDirectoryW(folder, NULL);
+    /* Drives in use are named in it, with their images and who has which file open: nobody else's business. */
+    (void)ConvertStringSecurityDescriptorToSecurityDescriptorW(L"D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)", SDDL_REVISION_1,
+                                                               &closed.lpSecurityDescriptor, NULL);
+    (void)CreateDirectoryW(folder, &closed);
+    LocalFree(closed.lpSecurityDescriptor);
     (void)_snwprintf(path, STEPS_PATH, L"%ls\\setup.log", folder);
     return true;
 }

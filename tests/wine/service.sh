@@ -117,6 +117,8 @@ check "of which no drive is left" no_drives
 refuses "nor a server behind a socket, which Wine has not" 7 'socket=.*cannot be connected to' platter mount --persistent "nbd+unix:///?socket=$work/none" --letter P
 wine_run 30 reg add 'HKLM\SOFTWARE\Policies\Platter' /v AllowedFormats /t REG_MULTI_SZ /d vhdx /f >/dev/null 2>&1
 refuses "nor a format that policy forbids" 4 AllowedFormats platter mount --persistent "$(w one.img)" --letter P
+refuses "nor one with an overlay" 4 AllowedFormats platter mount --persistent "--overlay=$(w refused.qcow2)" "$(w one.img)" --letter P
+check "which is then not left behind" [ ! -e "$work/refused.qcow2" ]
 wine_run 30 reg delete 'HKLM\SOFTWARE\Policies\Platter' /f >/dev/null 2>&1
 is "nothing of that is kept" 0 "$(kept "len(j['mounts'])")"
 check "a chain over three folders" platter mount --persistent "$(w third.qcow2)" --letter P --read-only

@@ -38,6 +38,7 @@ wine_run 30 reg add "$path_key" /v Path /t REG_EXPAND_SZ /d "$long_path" /f >/de
 check "a PATH of more than 8191 characters" [ "$(registry "$path_key" Path | wc -c)" -gt 8191 ]
 wine_run 60 "$programs/wt_unelevated.exe" "$older" /S >/dev/null 2>&1
 check "not elevated" [ $? = 4 ]
+check "the log is not for everybody" [ -z "$(find "${log%/*}" -maxdepth 0 -perm /o+r)" ]
 mkdir -p "$wine_prefix/drive_c/Tools/Platter"
 echo theirs >"$wine_prefix/drive_c/Tools/Platter/version.dll"
 refuses "a folder outside of Program Files that holds something" 9 "holds files" setup "$older" '/D=C:\Tools\Platter'
