@@ -111,6 +111,24 @@ enum platter_result platter_block_flush(struct platter_block *block, struct plat
     return block->ops->flush(block, err);
 }
 
+enum platter_result platter_block_settle(struct platter_block *block, uint64_t offset, uint64_t length,
+                                         struct platter_error *err)
+{
+    enum platter_result result = PLATTER_OK;
+    uint8_t piece[4096];
+
+    while (length && result == PLATTER_OK) {
+        size_t part = length < sizeof(piece) ? (size_t)length : sizeof(piece);
+
+        result = platter_block_read(block, piece, part, offset, err);
+        if (result == PLATTER_OK)
+            result = platter_block_write(block, piece, part, offset, err);
+        offset += part;
+        length -= part;
+    }
+    return result;
+}
+
 enum platter_result platter_block_discard(struct platter_block *block, uint64_t offset, uint64_t length,
                                           struct platter_error *err)
 {

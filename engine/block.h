@@ -51,6 +51,13 @@ enum platter_result platter_block_init(struct platter_block *block, const struct
                                        uint32_t physical_sector_size, uint32_t caps, struct platter_error *err);
 
 /*
+ * Writes what the range holds over itself, so that a file system that keeps holes gives it room now, and a write there later
+ * does not find the disk full (one that copies on write promises nothing). Nobody else may write there meanwhile.
+ */
+enum platter_result platter_block_settle(struct platter_block *block, uint64_t offset, uint64_t length,
+                                         struct platter_error *err);
+
+/*
  * Where the run at `offset` lies, at most `length` bytes of it: for those who can have it moved by the system without
  * copying it themselves. False: it is not stored plainly, not cached, or outside the block; read it then.
  */

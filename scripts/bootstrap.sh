@@ -20,7 +20,7 @@ for purpose in "$@"; do
     case $purpose in
     build) packages="$packages $build" ;;
     demo) packages="$packages $build $images $wine" ;;
-    test) packages="$packages $build $images $wine $release $readers $screen clang llvm libcmocka-dev libnbd-bin nbdkit qemu-system-common zstd openssl git mandoc" ;;
+    test) packages="$packages $build $images $wine $release $readers $screen clang llvm libcmocka-dev libnbd-bin nbdkit qemu-system-common zstd openssl git mandoc file xxd" ;;
     lint) packages="$packages $build clang clang-tidy clang-format cppcheck shellcheck git" ;;
     format) packages="$packages clang-format" ;;
     bench) packages="$packages $build $images libnbd-bin nbdkit zstd fio" ;;

@@ -8,7 +8,7 @@
 #   SIGN_KEY and SIGN_CERT        files, PEM or DER
 #   SIGN_PKCS12                   a file with both
 #   SIGN_PKCS11_MODULE            a token's library, with SIGN_KEY (pkcs11: URI) and SIGN_CERT (file) or SIGN_PKCS11_CERT (URI);
-#                                 SIGN_PKCS11_ENGINE, where OpenSSL's engine is not where osslsigncode looks
+#                                 SIGN_PKCS11_ENGINE, OpenSSL's pkcs11.so where that is not where OpenSSL looks
 #   SIGN_PASS_FILE                a file with the password of the key, the PKCS #12 file or the token
 #   SIGN_CHAIN                    further certificates, up to the root
 #   SIGN_TIMESTAMP                an RFC 3161 server. Nothing else here uses the network, and without it the same file,
@@ -41,7 +41,8 @@ sign() {
     pkcs12) set -- -pkcs12 "$SIGN_PKCS12" ;;
     pkcs11)
         set -- -pkcs11module "$SIGN_PKCS11_MODULE" -key "${SIGN_KEY:?names the key in the token}"
-        [ -z "${SIGN_PKCS11_ENGINE:-}" ] || set -- -pkcs11engine "$SIGN_PKCS11_ENGINE" "$@"
+        # Not by -pkcs11engine: from its path osslsigncode makes the engine's name, each version another, and 2.5 a wrong one.
+        [ -z "${SIGN_PKCS11_ENGINE:-}" ] || export OPENSSL_ENGINES="${SIGN_PKCS11_ENGINE%/*}"
         if [ -n "${SIGN_PKCS11_CERT:-}" ]; then
             set -- "$@" -pkcs11cert "$SIGN_PKCS11_CERT"
         else

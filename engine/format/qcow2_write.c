@@ -4,7 +4,8 @@
  *
  * New clusters are filled before any table points to them. Changed L2 entries stay in memory until a flush (or until
  * they are many), which makes data and refcounts stable first, then writes the L2 tables, then the L1 entries of new
- * L2 tables, and only then gives back the clusters that nothing points to any more.
+ * L2 tables, and only then gives back the clusters that nothing points to any more. All that a flush writes has its
+ * room in the file before the write that needs it is answered, so that a disk which is full fails writes, not flushes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -85,15 +86,21 @@ enum platter_result platter_qcow2_flush(struct platter_block *base, struct platt
 /* `change` held. Remembers that the slice differs from the file. */
 static enum platter_result mark_dirty(struct qcow2 *q, struct platter_cache_entry *slice, struct platter_error *err)
 {
+    enum platter_result result;
+
     for (size_t i = q->dirty_count; i-- > 0;) {
         if (q->dirty[i] == slice)
             return PLATTER_OK;
     }
     if (!platter_qcow2_room((void **)&q->dirty, &q->dirty_room, q->dirty_count, sizeof(struct platter_cache_entry *)))
         return no_memory(q, err);
-    platter_cache_hold_again(q->tables, slice);
-    q->dirty[q->dirty_count++] = slice;
-    return PLATTER_OK;
+    /* A copy of an image may have holes where tables are zero. */
+    result = platter_block_settle(q->file, platter_cache_key(slice), q->slice_bytes, err);
+    if (result == PLATTER_OK) {
+        platter_cache_hold_again(q->tables, slice);
+        q->dirty[q->dirty_count++] = slice;
+    }
+    return result;
 }
 
 /* `change` held. Puts a new L2 table, of zeros or a copy of `old`, under the L1 entry. */
@@ -107,6 +114,8 @@ static enum platter_result new_table(struct qcow2 *q, uint64_t l1_index, uint64_
         return no_memory(q, err);
     /* A table that is copied must be copied as it is in memory. */
     if (old && (result = flush_tables(q, err)))
+        return result;
+    if ((result = platter_block_settle(q->file, q->header.l1_offset + l1_index * 8, 8, err)))
         return result;
     table = calloc(1, (size_t)q->cluster_size);
     if (!table)

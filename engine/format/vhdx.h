@@ -112,6 +112,7 @@ struct vhdx {
     size_t dirty_count;
     vhdx_guid log_id; /* what the session's log entries carry */
     uint64_t log_sequence;
+    size_t log_settled; /* sectors of each half of the log that have their room in the file */
 };
 
 /* vhdx_header.c */
@@ -182,8 +183,9 @@ enum platter_result platter_vhdx_write_new(struct platter_mapped *m, const uint8
                                            const struct platter_run *run, uint64_t *done, struct platter_error *err);
 
 /* vhdx_journal.c */
-/* `change` held. Remembers that the sector with this byte of the file differs; `piece` NULL: it is the BAT's. */
-void platter_vhdx_mark_dirty(struct vhdx *x, uint64_t offset, struct platter_cache_entry *piece);
+/* `change` held. Remembers that the sector with this byte of the file will differ; `piece` NULL: it is the BAT's. */
+enum platter_result platter_vhdx_mark_dirty(struct vhdx *x, uint64_t offset, struct platter_cache_entry *piece,
+                                            struct platter_error *err);
 /* `change` held. What memory says of the BAT and the bitmaps is safe when this returns. */
 enum platter_result platter_vhdx_commit(struct vhdx *x, struct platter_error *err);
 enum platter_result platter_vhdx_flush(struct platter_block *base, struct platter_error *err);

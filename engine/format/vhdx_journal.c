@@ -13,18 +13,43 @@
 #include "../os/system.h"
 #include "vhdx.h"
 
-void platter_vhdx_mark_dirty(struct vhdx *x, uint64_t offset, struct platter_cache_entry *piece)
+/* `change` held. Entries of so many sectors have their room in both halves of the log, whose entries stay as they are. */
+static enum platter_result settle_log(struct vhdx *x, size_t sectors, struct platter_error *err)
 {
+    enum platter_result result = PLATTER_OK;
+
+    while (x->log_settled < sectors && result == PLATTER_OK) {
+        uint64_t at = x->header.log_offset + x->log_settled * VHDX_SECTOR;
+
+        result = platter_block_settle(x->m.file, at, VHDX_SECTOR, err);
+        if (result == PLATTER_OK)
+            result = platter_block_settle(x->m.file, at + x->header.log_length / 2, VHDX_SECTOR, err);
+        if (result == PLATTER_OK)
+            x->log_settled++;
+    }
+    return result;
+}
+
+enum platter_result platter_vhdx_mark_dirty(struct vhdx *x, uint64_t offset, struct platter_cache_entry *piece,
+                                            struct platter_error *err)
+{
+    enum platter_result result;
+
     offset -= offset % VHDX_SECTOR;
     for (size_t i = x->dirty_count; i-- > 0;) {
         if (x->dirty[i].offset == offset)
-            return;
+            return PLATTER_OK;
     }
+    /* What a commit will write has its room in the file: a disk that is full fails writes, not flushes. */
+    if ((result = settle_log(x, x->dirty_count + 2, err)) ||
+        (result = platter_block_settle(x->m.file, offset, VHDX_SECTOR, err)))
+        return result;
     if (piece)
         platter_cache_hold_again(x->bitmaps, piece);
     else
         platter_page_table_set_changed(&x->bat, offset - x->regions.bat.offset, true);
     x->dirty[x->dirty_count++] = (struct vhdx_dirty){.offset = offset, .piece = piece};
+    return PLATTER_OK;
 }
 
 static const uint8_t entry_mark[4] = {'l', 'o', 'g', 'e'}, descriptor_mark[4] = {'d', 'e', 's', 'c'};

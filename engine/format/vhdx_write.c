@@ -75,11 +75,13 @@ static enum platter_result set_entry(struct vhdx *x, uint64_t index, uint64_t en
 
     if (result)
         return result;
-    platter_put_le64(&raw, entry);
-    __atomic_store_n((uint64_t *)(void *)(page + index * 8 % PLATTER_TABLE_PAGE), raw, __ATOMIC_RELEASE);
-    platter_vhdx_mark_dirty(x, x->regions.bat.offset + index * 8, NULL);
+    result = platter_vhdx_mark_dirty(x, x->regions.bat.offset + index * 8, NULL, err);
+    if (result == PLATTER_OK) {
+        platter_put_le64(&raw, entry);
+        __atomic_store_n((uint64_t *)(void *)(page + index * 8 % PLATTER_TABLE_PAGE), raw, __ATOMIC_RELEASE);
+    }
     platter_page_table_release(&x->bat);
-    return PLATTER_OK;
+    return result;
 }
 
 /* `change` held. Sectors [first, first + count) of the chunk are here from now on, or (not `present`) are not. */
@@ -94,7 +96,8 @@ static enum platter_result set_bits(struct vhdx *x, uint64_t bitmap, uint32_t fi
 
         if (result)
             return result;
-        for (; count && bit < VHDX_SECTOR * 8; bit++, first++, count--) {
+        result = platter_vhdx_mark_dirty(x, at, piece, err);
+        for (; result == PLATTER_OK && count && bit < VHDX_SECTOR * 8; bit++, first++, count--) {
             uint8_t *byte = platter_cache_data(piece) + bit / 8, mask = (uint8_t)(1u << bit % 8);
 
             if (present)
@@ -102,8 +105,9 @@ static enum platter_result set_bits(struct vhdx *x, uint64_t bitmap, uint32_t fi
             else
                 __atomic_and_fetch(byte, (uint8_t)~mask, __ATOMIC_RELEASE);
         }
-        platter_vhdx_mark_dirty(x, at, piece);
         platter_cache_release(x->bitmaps, piece);
+        if (result)
+            return result;
     }
     return PLATTER_OK;
 }

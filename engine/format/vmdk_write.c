@@ -205,6 +205,25 @@ static enum platter_result table_to_change(struct vmdk_sparse *s, uint64_t grain
     return result ? result : platter_vmdk_table(s, index, sector, table, err);
 }
 
+/* `change` held. What flush_tables will write has its room in the file: a disk that is full fails writes, not flushes. */
+static enum platter_result settle_table(struct vmdk_sparse *s, const struct platter_cache_entry *table, uint64_t index,
+                                        struct platter_error *err)
+{
+    size_t bytes = (size_t)s->header.table_words * 4;
+    enum platter_result result = PLATTER_OK;
+    uint32_t spare = 0;
+
+    for (size_t i = 0; i < s->dirty_count; i++) {
+        if (s->dirty[i].table == table)
+            return PLATTER_OK;
+    }
+    if (s->header.spare_directory)
+        result = platter_vmdk_directory_word(&s->spare, index, &spare, err);
+    if (result == PLATTER_OK && spare)
+        result = platter_block_settle(s->m.file, (uint64_t)spare * VMDK_SECTOR, bytes, err);
+    return result ? result : platter_block_settle(s->m.file, platter_cache_key(table), bytes, err);
+}
+
 /* `change` held. `count` grains from `grain` on, all of this table, lie at `host` from now on. */
 static void set_words(struct vmdk_sparse *s, struct platter_cache_entry *table, uint64_t grain, uint64_t count,
                       uint64_t host)
@@ -240,6 +259,8 @@ enum platter_result platter_vmdk_write_new(struct platter_mapped *m, const uint8
         result = flush_tables(s, err);
     if (result || (result = mark_unclean(s, err)) || (result = table_to_change(s, first, &table, err)))
         return result;
+    if ((result = settle_table(s, table, first / s->header.table_words, err)))
+        goto out;
     count = ((offset + length - 1) >> s->grain_bits) - first + 1;
     tail = (count << s->grain_bits) - within - length;
     if ((result = extend(s, count << s->grain_bits, s->header.grain, &host, err)))

@@ -104,7 +104,8 @@ if command -v softhsm2-util >/dev/null && [ -e "$module" ] && [ -n "$engine" ]; 
         openssl pkcs8 -topk8 -nocrypt -in "$SIGN_KEY" -out "$1/key8" &&
         softhsm2-util --import "$1/key8" --token t --label sign --id 01 --pin secret' - "$work"
     cp "$work/win64/plain.sys" "$work/token.sys"
-    check "a token signs" env SIGN_PKCS11_MODULE="$module" SIGN_PKCS11_ENGINE="$engine" SIGN_PASS_FILE="$work/pass" \
+    mkdir "$work/engines" && cp "$engine" "$work/engines/"
+    check "a token signs" env SIGN_PKCS11_MODULE="$module" SIGN_PKCS11_ENGINE="$work/engines/pkcs11.so" SIGN_PASS_FILE="$work/pass" \
         SIGN_KEY='pkcs11:token=t;object=sign' setup/sign.sh "$work/token.sys"
     check "as the key in a file does" cmp "$work/token.sys" "$work/win64/platter.sys"
 else
