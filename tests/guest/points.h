@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What points.exe is made of: names in points.c, the rest in points_devices.c, points_service.c, points_user.c. */
+/* What points.exe is made of: names in points.c, the rest in points_*.c. */
 #ifndef PLATTER_TESTS_GUEST_POINTS_H
 #define PLATTER_TESTS_GUEST_POINTS_H
 

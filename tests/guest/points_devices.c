@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Device nodes and processes. */
+/* Device nodes. */
 #include "points.h"
 
 #include <setupapi.h>
 #include <cfgmgr32.h>
-#include <tlhelp32.h>
 #include <stdio.h>
 #include <wchar.h>
 
 #define BUS_ENUMERATOR L"ROOT"
 #define VOLUME_ENUMERATOR L"Platter"
 #define WORD_UNITS 512u
-#define KILLED 99u /* exit status */
-#define END_MS 20000u
 
 static void property(HDEVINFO set, SP_DEVINFO_DATA *device, DWORD which, wchar_t *text)
 {
@@ -88,45 +85,4 @@ int points_request_eject(const wchar_t *letter)
     if (answer == -1)
         printf("no device node stands for %ls\n", letter);
     return answer == -1 ? 1 : answer;
-}
-
-/* How many run `program`; with `killed`, each is ended, and *killed of them could be. */
-static unsigned processes(const wchar_t *program, unsigned *killed)
-{
-    HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
-    PROCESSENTRY32W entry = {.dwSize = sizeof(entry)};
-    unsigned found = 0;
-
-    for (BOOL more = Process32FirstW(all, &entry); more; more = Process32NextW(all, &entry)) {
-        HANDLE process;
-
-        if (_wcsicmp(entry.szExeFile, program) != 0)
-            continue;
-        found++;
-        process = killed ? OpenProcess(PROCESS_TERMINATE, FALSE, entry.th32ProcessID) : NULL;
-        if (process && TerminateProcess(process, KILLED))
-            (*killed)++;
-        if (process)
-            CloseHandle(process);
-    }
-    CloseHandle(all);
-    return found;
-}
-
-int points_kill(const wchar_t *program)
-{
-    unsigned killed = 0, found = processes(program, &killed);
-
-    printf("killed %u of %u\n", killed, found);
-    return found > 0 && killed == found ? 0 : 1;
-}
-
-int points_ended(const wchar_t *program)
-{
-    unsigned left;
-
-    for (DWORD begun = GetTickCount(); (left = processes(program, NULL)) > 0 && GetTickCount() - begun < END_MS;)
-        Sleep(100);
-    printf("running %u\n", left);
-    return left > 0;
 }

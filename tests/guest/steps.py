@@ -26,6 +26,7 @@ class Step:
     same_as: str = ""        # the step whose output it must repeat
     of: str = ""             # nothing is run: the output of this step is judged once more
     cannot: tuple = ()       # (regular expression, reason): what this guest says when it cannot do this at all
+    desktop: bool = False    # shows nothing where there is no desktop
 
     def line(self):
         word, _, rest = self.command.partition(" ")
@@ -256,7 +257,7 @@ def picture():
     yield Step("desktop-open", 60, r'points start "explorer.exe X:\"')
     yield Step("picture", 90, "points sleep 30")
     yield Step("desktop-unmount", 120, "platter unmount X: --force", "a drive that is shown in the file manager is unmounted "
-               "by force", has=("X: is unmounted",))
+               "by force", has=("X: is unmounted",), desktop=True)
     yield gone("desktop-gone", "X", "its letter is gone")
 
 
