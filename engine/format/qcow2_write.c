@@ -62,11 +62,15 @@ static enum platter_result flush_tables(struct qcow2 *q, struct platter_error *e
         platter_rwlock_write(&q->access);
         platter_rwlock_write_unlock(&q->access);
     }
-    while (q->freed_count && result == PLATTER_OK) {
-        const struct qcow2_freed *freed = &q->freed[q->freed_count - 1];
+    while (q->freed_count) {
+        struct qcow2_freed *freed = &q->freed[q->freed_count - 1];
 
-        result = platter_qcow2_release(q, freed->cluster, freed->count, err);
-        if (result == PLATTER_OK)
+        /* One by one: after an error those that were given back must not be once more. */
+        result = platter_qcow2_release(q, freed->cluster, 1, err);
+        if (result)
+            break;
+        freed->cluster++;
+        if (--freed->count == 0)
             q->freed_count--;
     }
     return result;
