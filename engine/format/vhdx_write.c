@@ -66,6 +66,12 @@ static enum platter_result take_room(struct vhdx *x, uint64_t length, uint64_t *
     return platter_file_resize(x->m.file, *at + length, err);
 }
 
+/* `change` held. The file is as long as before take_room: refused writes to a full disk must not make it grow and grow. */
+static void give_back(struct vhdx *x, uint64_t before)
+{
+    (void)platter_file_resize(x->m.file, before, NULL);
+}
+
 /* `change` held. */
 static enum platter_result set_entry(struct vhdx *x, uint64_t index, uint64_t entry, struct platter_error *err)
 {
@@ -115,7 +121,7 @@ static enum platter_result set_bits(struct vhdx *x, uint64_t bitmap, uint32_t fi
 /* `change` held. The chunk's sector bitmap block, made if there is none. */
 static enum platter_result bitmap_block(struct vhdx *x, uint64_t block, uint64_t *at, struct platter_error *err)
 {
-    uint64_t index = vhdx_bitmap_index(x, block), entry;
+    uint64_t index = vhdx_bitmap_index(x, block), entry, before = platter_block_size(x->m.file);
     enum platter_result result = platter_vhdx_entry(x, index, &entry, err);
 
     if (result)
@@ -124,7 +130,11 @@ static enum platter_result bitmap_block(struct vhdx *x, uint64_t block, uint64_t
     if (VHDX_STATE(entry) == VHDX_BITMAP_PRESENT)
         return PLATTER_OK;
     result = take_room(x, VHDX_MIB, at, err);
-    return result ? result : set_entry(x, index, *at | VHDX_BITMAP_PRESENT, err);
+    if (result == PLATTER_OK)
+        result = set_entry(x, index, *at | VHDX_BITMAP_PRESENT, err);
+    if (result)
+        give_back(x, before);
+    return result;
 }
 
 /* `change` held. Sectors of a block whose others the parent has, or will have. */
@@ -136,22 +146,25 @@ static enum platter_result write_partial(struct vhdx *x, const uint8_t *buffer, 
     uint32_t base = (uint32_t)((block << (x->block_bits - x->sector_bits)) & (VHDX_CHUNK_SECTORS - 1));
     uint32_t first = (uint32_t)(within >> x->sector_bits);
     uint32_t end = (uint32_t)((within + length + x->meta.logical_sector - 1) >> x->sector_bits);
-    uint64_t at = VHDX_OFFSET(entry);
+    uint64_t at = VHDX_OFFSET(entry), before;
     bool fresh = VHDX_STATE(entry) != VHDX_PARTIALLY_PRESENT;
     enum platter_result result = bitmap_block(x, block, &bitmap, err);
 
     if (result)
         return result;
+    before = platter_block_size(x->m.file);
     /* What the bitmap says of a block that was not there means nothing. */
-    if (fresh && ((result = take_room(x, x->meta.block_size, &at, err)) ||
-                  (result = set_bits(x, bitmap, base, in_block, false, err))))
-        return result;
-    result =
-        platter_mapped_write_sectors(&x->m, x->meta.logical_sector, buffer, (size_t)length, offset, at + within, err);
+    if (fresh && (result = take_room(x, x->meta.block_size, &at, err)) == PLATTER_OK)
+        result = set_bits(x, bitmap, base, in_block, false, err);
+    if (result == PLATTER_OK)
+        result = platter_mapped_write_sectors(&x->m, x->meta.logical_sector, buffer, (size_t)length, offset,
+                                              at + within, err);
     if (result == PLATTER_OK)
         result = set_bits(x, bitmap, base + first, end - first, true, err);
     if (result == PLATTER_OK && fresh)
         result = set_entry(x, vhdx_bat_index(x, block), at | VHDX_PARTIALLY_PRESENT, err);
+    if (result && fresh)
+        give_back(x, before);
     return result;
 }
 
@@ -159,7 +172,7 @@ enum platter_result platter_vhdx_write_new(struct platter_mapped *m, const uint8
                                            const struct platter_run *run, uint64_t *done, struct platter_error *err)
 {
     struct vhdx *x = (struct vhdx *)m;
-    uint64_t block = offset >> x->block_bits, within = offset & (x->meta.block_size - 1), entry, at;
+    uint64_t block = offset >> x->block_bits, within = offset & (x->meta.block_size - 1), entry, at, before;
     uint64_t length = run->length;
     enum platter_result result = PLATTER_OK;
 
@@ -174,9 +187,14 @@ enum platter_result platter_vhdx_write_new(struct platter_mapped *m, const uint8
     *done = length;
     if (run->kind == PLATTER_RUN_PARENT)
         return write_partial(x, buffer, length, offset, entry, err);
+    before = platter_block_size(x->m.file);
     /* All else of a block that read as zero is zeros. */
     result = take_room(x, x->meta.block_size, &at, err);
     if (result == PLATTER_OK)
         result = platter_block_write(x->m.file, buffer, (size_t)length, at + within, err);
-    return result ? result : set_entry(x, vhdx_bat_index(x, block), at | VHDX_FULLY_PRESENT, err);
+    if (result == PLATTER_OK)
+        result = set_entry(x, vhdx_bat_index(x, block), at | VHDX_FULLY_PRESENT, err);
+    if (result)
+        give_back(x, before);
+    return result;
 }

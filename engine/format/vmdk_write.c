@@ -105,14 +105,14 @@ static enum platter_result set_directory(struct vmdk_sparse *s, struct platter_p
     enum platter_result result;
 
     platter_put_le32(&raw, sector);
-    result = platter_block_write(s->m.file, &raw, sizeof(raw), directory->offset + index * 4, err);
-    if (result == PLATTER_OK)
-        result = platter_page_table_hold(directory, index * 4, &page, err);
+    result = platter_page_table_hold(directory, index * 4, &page, err);
     if (result)
         return result;
-    __atomic_store_n((uint32_t *)(void *)(page + index * 4 % PLATTER_TABLE_PAGE), raw, __ATOMIC_RELEASE);
+    result = platter_block_write(s->m.file, &raw, sizeof(raw), directory->offset + index * 4, err);
+    if (result == PLATTER_OK)
+        __atomic_store_n((uint32_t *)(void *)(page + index * 4 % PLATTER_TABLE_PAGE), raw, __ATOMIC_RELEASE);
     platter_page_table_release(directory);
-    return PLATTER_OK;
+    return result;
 }
 
 /* `change` held. Gives the table at `index` a spare copy that is the same; `table` and `copy` have room for one each. */
@@ -176,6 +176,8 @@ static enum platter_result new_table(struct vmdk_sparse *s, uint64_t index, uint
 {
     uint64_t bytes = ((uint64_t)s->header.table_words * 4 + VMDK_SECTOR - 1) / VMDK_SECTOR * VMDK_SECTOR, at;
     enum platter_result result = mark_unclean(s, err);
+    uint64_t before = platter_block_size(s->m.file);
+    bool pointed_to = false;
     uint32_t spare = 1;
 
     if (result == PLATTER_OK && s->header.spare_directory)
@@ -185,11 +187,16 @@ static enum platter_result new_table(struct vmdk_sparse *s, uint64_t index, uint
         return result;
     if (spare == 0) {
         result = set_directory(s, &s->spare, index, (uint32_t)((at + bytes) / VMDK_SECTOR), err);
-        if (result)
-            return result;
+        pointed_to = result != PLATTER_E_NO_SPACE; /* after any other error nobody knows what the file holds */
     }
-    *sector = (uint32_t)(at / VMDK_SECTOR);
-    return set_directory(s, &s->directory, index, *sector, err);
+    if (result == PLATTER_OK) {
+        *sector = (uint32_t)(at / VMDK_SECTOR);
+        result = set_directory(s, &s->directory, index, *sector, err);
+        pointed_to = pointed_to || result != PLATTER_E_NO_SPACE;
+    }
+    if (!pointed_to)
+        (void)platter_file_resize(s->m.file, before, NULL);
+    return result;
 }
 
 /* `change` held. Holds the table for the grain; its words may be changed. */
@@ -250,7 +257,7 @@ enum platter_result platter_vmdk_write_new(struct platter_mapped *m, const uint8
 {
     struct vmdk_sparse *s = (struct vmdk_sparse *)m;
     uint64_t first = offset >> s->grain_bits, within = offset & (s->header.grain - 1), host, tail, count;
-    uint64_t length = run->length;
+    uint64_t length = run->length, before;
     bool parents = run->kind == PLATTER_RUN_PARENT;
     struct platter_cache_entry *table = NULL;
     enum platter_result result = PLATTER_OK;
@@ -263,16 +270,21 @@ enum platter_result platter_vmdk_write_new(struct platter_mapped *m, const uint8
         goto out;
     count = ((offset + length - 1) >> s->grain_bits) - first + 1;
     tail = (count << s->grain_bits) - within - length;
+    before = platter_block_size(s->m.file);
     if ((result = extend(s, count << s->grain_bits, s->header.grain, &host, err)))
         goto out;
     /* Without a parent the file is zero there already. */
     if (parents && ((result = platter_mapped_fill(m, true, offset - within, within, host, err)) ||
                     (result = platter_mapped_fill(m, true, offset + length, tail, host + within + length, err))))
-        goto out;
+        goto give_back;
     if ((result = platter_block_write(m->file, buffer, (size_t)length, host + within, err)))
-        goto out;
+        goto give_back;
     set_words(s, table, first, count, host);
     *done = length;
+    goto out;
+give_back:
+    /* Refused writes to a full disk must not make the file grow and grow. */
+    (void)platter_file_resize(s->m.file, before, NULL);
 out:
     platter_cache_release(s->tables, table);
     return result;
