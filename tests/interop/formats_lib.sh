@@ -3,6 +3,7 @@
 tool=$root/build/host/image_tool
 cutter=$root/build/host/libplatter_cut.so
 power=$root/build/host/power_cut
+full=$root/build/host/full_disk
 sound="qemu-img check -q" # a suite whose format that does not know says what else tells a sound IMAGE
 
 # make_base FILE MIB: a raw disk of random islands in holes.
@@ -88,13 +89,36 @@ survives_cuts() {
     check "$1: cut at one in $cuts_step of $cuts_all changes of the file${cuts_bad:+, bad:$cuts_bad}" test -z "$cuts_bad"
 }
 
+# survives_full_disks NAME RAW [KEY=VALUE...]: the disk that $image is on becomes full while it is written to, at every piece
+# of 4 KiB or one in many of them: see tests/tools/full_disk.c. $sound_cut as below; it may end with 3, lost room only.
+survives_full_disks() {
+    full_name=$1 full_raw=$2
+    shift 2
+    [ "${PLATTER_CUTS:-}" = every ] || set -- step="${full_step:-31}" "$@"
+    [ -z "${sound_cut:-}" ] ||
+        set -- "$@" "check=exec >$work/checked 2>&1; ( $sound_cut ); case \$? in 0 | 3) ;; *) exit 1 ;; esac"
+    : >"$work/checked"
+    if full_told=$("$full" "$image" "$full_raw" 4 24 "$@" 2>"$work/out"); then
+        ok "$full_name: the disk becomes full anywhere: $full_told"
+    else
+        cat "$work/out" "$work/checked" | tail -20 | sed 's/^/# /'
+        not_ok "$full_name: the disk becomes full anywhere: $full_told"
+    fi
+}
+
 # survives_power_cuts NAME MAKE RAW [KEY=VALUE...]: MAKE makes $image, which holds what RAW does. The power fails while it is
 # written to, at every change of its files or one in a few of them, and leaves of what was not flushed any part: see
 # tests/tools/power_cut.c, which takes the rest. $sound_cut, if there is one, has to find the image, $1, sound each time.
+# Before that the same with disks that become full.
 survives_power_cuts() {
-    eval "$2"
-    cuts_name=$1 cuts_raw=$3
+    cuts_name=$1 cuts_make=$2 cuts_raw=$3 cuts_largest=
     shift 3
+    for cuts_option in "$@"; do
+        case $cuts_option in largest=*) cuts_largest=$cuts_option ;; esac
+    done
+    eval "$cuts_make"
+    survives_full_disks "$cuts_name" "$cuts_raw" ${cuts_largest:+"$cuts_largest"}
+    eval "$cuts_make"
     if [ "${PLATTER_CUTS:-}" = every ]; then
         set -- 60 subsets=4 "$@"
     else

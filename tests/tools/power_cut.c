@@ -16,19 +16,15 @@
  *
  * Ends at the first state that is wrong, and leaves the files in it.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <platter/engine.h>
 
 #include "recorder.h"
-#include "workload.h"
+#include "subject.h"
 
-#define PIECE (64u * SECTOR)
 #define MORE_WRITES 6u /* that are made in an image after a cut */
 
 enum event_kind { EVENT_WRITE, EVENT_DISCARD, EVENT_FLUSH };
@@ -42,11 +38,8 @@ struct event {
 /* What is done with a change that is not certain. */
 enum fate { FATE_LOST, FATE_WHOLE, FATE_TORN };
 
-static const char *program, *image_path, *command;
-static uint64_t subsets = 4, step = 1, tear = 512, largest = 512u * 1024u, every = 1;
+static uint64_t subsets = 4, step = 1, tear = 512, every = 1;
 
-static uint8_t *before, *data; /* RAW, and a write's bytes */
-static uint64_t disk_size;
 static struct event *events;
 static uint64_t event_count, event_cursor;
 static struct expected expected, more_expected;
@@ -55,48 +48,6 @@ static enum fate *fates;
 static size_t states, checked;
 static uint64_t random_state;
 
-static bool fail(const struct platter_error *error)
-{
-    char text[2048];
-
-    fprintf(stderr, "%s\n", platter_error_text(error, text, sizeof(text)));
-    return false;
-}
-
-static struct platter_image *open_image(bool writable)
-{
-    struct platter_open_options options = {.flags = writable ? PLATTER_OPEN_WRITABLE : 0};
-    struct platter_image *image = NULL;
-    struct platter_error error;
-
-    if (platter_image_open(image_path, &options, &image, &error))
-        (void)fail(&error);
-    return image;
-}
-
-static void *need(void *memory)
-{
-    if (!memory) {
-        fprintf(stderr, "%s: out of memory\n", program);
-        exit(2);
-    }
-    return memory;
-}
-
-static bool write_tagged(struct platter_block *block, const struct place *place, uint64_t generation)
-{
-    struct platter_error error;
-
-    for (size_t i = 0; i < place->length / SECTOR; i++)
-        workload_tag(data + i * SECTOR, place->offset / SECTOR + i, generation);
-    return platter_block_write(block, data, place->length, place->offset, &error) == PLATTER_OK || fail(&error);
-}
-
-static struct place pick(uint64_t *state)
-{
-    return workload_pick(state, 0, disk_size / SECTOR * SECTOR, largest, true);
-}
-
 /* ---- What happens before the cut */
 
 static bool one_event(struct platter_block *block, uint64_t *state, uint64_t generation, struct event *event)
@@ -104,7 +55,7 @@ static bool one_event(struct platter_block *block, uint64_t *state, uint64_t gen
     struct platter_error error;
     bool done;
 
-    event->place = pick(state);
+    event->place = subject_pick(state);
     event->kind = workload_next(state) % 6 == 0 && (platter_block_caps(block) & PLATTER_CAP_DISCARD) ? EVENT_DISCARD
                                                                                                      : EVENT_WRITE;
     if (generation % 8 == 0 || generation == event_count)
@@ -112,14 +63,14 @@ static bool one_event(struct platter_block *block, uint64_t *state, uint64_t gen
     event->from = recorder_count();
     switch (event->kind) {
     case EVENT_WRITE:
-        done = write_tagged(block, &event->place, generation);
+        done = subject_write(block, &event->place, generation, &error) == PLATTER_OK || subject_fail(&error);
         break;
     case EVENT_DISCARD:
         done = platter_block_discard(block, event->place.offset, event->place.length, &error) == PLATTER_OK ||
-               fail(&error);
+               subject_fail(&error);
         break;
     default:
-        done = platter_block_flush(block, &error) == PLATTER_OK || fail(&error);
+        done = platter_block_flush(block, &error) == PLATTER_OK || subject_fail(&error);
         break;
     }
     event->to = recorder_count();
@@ -133,10 +84,9 @@ static bool record(const char *seed)
     bool done = true;
 
     recorder_mode(RECORDER_KEEP);
-    image = open_image(true);
+    image = subject_open(true, NULL);
     if (!image)
         return false;
-    disk_size = platter_block_size(platter_image_block(image));
     for (uint64_t i = 0; i < event_count && done; i++)
         done = one_event(platter_image_block(image), &state, i + 1, &events[i]);
     platter_image_close(image);
@@ -163,73 +113,33 @@ static void advance(size_t place)
 
 /* ---- What is seen after it */
 
-static void found(void *context, bool fatal, const struct platter_error *finding)
-{
-    if (fatal) {
-        *(bool *)context = true;
-        (void)fail(finding);
-    }
-}
-
-static bool holds(const struct expected *wanted)
-{
-    struct platter_image *image = open_image(false);
-    uint8_t piece[PIECE];
-    struct platter_error error;
-    bool bad = false, good = image != NULL;
-
-    if (!good)
-        return false;
-    if (platter_image_verify(image, found, &bad, NULL, NULL, &error))
-        good = fail(&error);
-    good = good && !bad;
-    for (uint64_t at = 0; at < wanted->sectors * SECTOR && good; at += PIECE) {
-        uint64_t left = wanted->sectors * SECTOR - at;
-        size_t length = left < PIECE ? (size_t)left : PIECE;
-
-        if (platter_block_read(platter_image_block(image), piece, length, at, &error))
-            good = fail(&error);
-        for (size_t i = 0; i < length && good; i += SECTOR)
-            good = expected_holds(wanted, (at + i) / SECTOR, piece + i, before + at + i);
-    }
-    platter_image_close(image);
-    return good;
-}
-
 static bool other_checks(void)
 {
-    int status;
-    pid_t child;
-
-    if (!command || states % every)
+    if (!subject.command || states % every)
         return true;
     checked++;
-    child = fork();
-    if (child == 0) {
-        execl("/bin/sh", "sh", "-c", command, "check", image_path, (char *)NULL);
-        _exit(126);
-    }
-    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return subject_command();
 }
 
 /* Whoever goes on with the image, as a writer that knows nothing of the cut, spoils nothing. */
 static bool takes_more(void)
 {
     uint64_t state = random_state;
-    struct platter_image *image = open_image(true);
+    struct platter_image *image = subject_open(true, NULL);
     struct platter_error error;
     bool done = image && expected_copy(&more_expected, &expected);
 
     for (uint64_t i = 1; i <= MORE_WRITES && done; i++) {
-        struct place place = pick(&state);
+        struct place place = subject_pick(&state);
 
-        done = write_tagged(platter_image_block(image), &place, event_count + i);
+        done = subject_write(platter_image_block(image), &place, event_count + i, &error) == PLATTER_OK ||
+               subject_fail(&error);
         expected_kept(&more_expected, &place, event_count + i);
     }
     if (done && platter_block_flush(platter_image_block(image), &error))
-        done = fail(&error);
+        done = subject_fail(&error);
     platter_image_close(image);
-    return done && holds(&more_expected);
+    return done && subject_holds(&more_expected);
 }
 
 static void tell(size_t place, const char *what)
@@ -237,8 +147,8 @@ static void tell(size_t place, const char *what)
     static const char *const kinds[] = {"write", "punch", "resize", "flush"};
     static const char *const ends[] = {"lost", "there", "torn"};
 
-    fprintf(stderr, "%s: %s after a cut before change %zu of %zu, with these not flushed:\n", program, what, place,
-            recorder_count());
+    fprintf(stderr, "%s: %s after a cut before change %zu of %zu, with these not flushed:\n", subject.program, what,
+            place, recorder_count());
     for (size_t i = 0; i < pending_count; i++) {
         const struct change *change = recorder_change(pending[i]);
 
@@ -258,7 +168,7 @@ static bool examine(size_t place)
             recorder_apply(recorder_change(pending[i]), fates[i] == FATE_TORN ? (size_t)tear : 0, &random_state);
     }
     states++;
-    if (!holds(&expected))
+    if (!subject_holds(&expected))
         wrong = "wrong";
     else if (!other_checks())
         wrong = "another finds it wrong";
@@ -359,10 +269,10 @@ static bool set_option(const char *text)
         const char *name;
         uint64_t *value;
     } numbers[] = {
-        {"subsets=", &subsets}, {"step=", &step}, {"tear=", &tear}, {"largest=", &largest}, {"every=", &every}};
+        {"subsets=", &subsets}, {"step=", &step}, {"tear=", &tear}, {"largest=", &subject.largest}, {"every=", &every}};
 
     if (strncmp(text, "check=", 6) == 0) {
-        command = text + 6;
+        subject.command = text + 6;
         return true;
     }
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -374,51 +284,35 @@ static bool set_option(const char *text)
     return false;
 }
 
-static bool prepare(const char *raw)
+static bool prepare(void)
 {
-    int file = open(raw, O_RDONLY | O_CLOEXEC);
-    uint64_t done = 0;
-    ssize_t got = 1;
-
-    if (file < 0) {
-        perror(raw);
-        return false;
-    }
-    before = need(calloc(1, (size_t)disk_size + SECTOR));
-    while (done < disk_size && got > 0) {
-        got = pread(file, before + done, (size_t)(disk_size - done), (off_t)done);
-        done += got > 0 ? (uint64_t)got : 0;
-    }
-    close(file);
-    pending = need(calloc(recorder_count() + 1, sizeof(*pending)));
-    fates = need(calloc(recorder_count() + 1, sizeof(*fates)));
-    return expected_init(&expected, disk_size / SECTOR) && expected_init(&more_expected, disk_size / SECTOR);
+    pending = subject_need(calloc(recorder_count() + 1, sizeof(*pending)));
+    fates = subject_need(calloc(recorder_count() + 1, sizeof(*fates)));
+    return expected_init(&expected, subject.size / SECTOR) && expected_init(&more_expected, subject.size / SECTOR);
 }
 
 int main(int count, char **arguments)
 {
     bool good = count >= 5;
 
-    program = arguments[0];
+    subject.program = arguments[0];
     for (int i = 5; i < count && good; i++)
         good = set_option(arguments[i]);
     if (!good) {
         fprintf(stderr, "usage: see the head of tests/tools/power_cut.c\n");
         return 2;
     }
-    image_path = arguments[1];
+    subject.path = arguments[1];
     event_count = strtoull(arguments[4], NULL, 10);
     random_state = workload_seeded(arguments[3]);
-    events = need(calloc((size_t)event_count, sizeof(*events)));
-    data = need(malloc((size_t)largest + 2 * SECTOR));
-    good = record(arguments[3]) && prepare(arguments[2]);
+    events = subject_need(calloc((size_t)event_count, sizeof(*events)));
+    good = subject_load(arguments[2]) && record(arguments[3]) && prepare();
     recorder_mode(RECORDER_UNDO);
     good = good && cut_everywhere();
     printf("%zu changes, %zu states, %zu of them shown to others\n", recorder_count(), states, checked);
     expected_free(&expected);
     expected_free(&more_expected);
-    free(before);
-    free(data);
+    subject_free();
     free(events);
     free(pending);
     free(fates);

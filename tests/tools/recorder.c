@@ -23,6 +23,8 @@ struct file {
         uint64_t offset, length;
     } * touched; /* what of the file itself may differ from that */
     size_t touched_count, touched_room;
+    uint8_t *held; /* of each piece of it, whether the disk has room for it; DISK_PIECES */
+    uint64_t pieces;
 };
 
 static struct file files[FILES];
@@ -30,6 +32,9 @@ static size_t file_count;
 static struct change *changes;
 static size_t change_count, change_room;
 static enum recorder_mode mode;
+static enum recorder_disk disk;
+static uint64_t disk_left;
+static bool disk_full;
 
 enum platter_result __real_platter_os_file_open(const char *path, uint32_t flags, struct platter_os_file **file,
                                                 struct platter_error *err);
@@ -116,6 +121,87 @@ static void load(struct file *file, const char *path)
     }
 }
 
+/* ---- The disk that becomes full */
+
+/* What is zero is taken for a hole, as a copy of an image may have it. */
+static void find_pieces(struct file *file)
+{
+    static const uint8_t zeros[DISK_PIECE];
+
+    free(file->held);
+    file->pieces = (file->size + DISK_PIECE - 1) / DISK_PIECE;
+    file->held = need(calloc(1, (size_t)file->pieces + 1));
+    for (uint64_t i = 0, at = 0; i < file->pieces; i++, at += DISK_PIECE) {
+        uint64_t left = file->size - at;
+
+        file->held[i] = memcmp(file->bytes + at, zeros, (size_t)(left < DISK_PIECE ? left : DISK_PIECE)) != 0;
+    }
+}
+
+void recorder_disk(enum recorder_disk kind, uint64_t left)
+{
+    disk = kind;
+    disk_left = left;
+    disk_full = false;
+    for (size_t i = 0; i < file_count && kind == DISK_PIECES; i++)
+        find_pieces(&files[i]);
+}
+
+bool recorder_was_full(void)
+{
+    return disk_full;
+}
+
+uint64_t recorder_size(void)
+{
+    struct stat status;
+    uint64_t size = 0;
+
+    for (size_t i = 0; i < file_count; i++) {
+        if (fstat(files[i].fd, &status) != 0)
+            die(files[i].path);
+        size += (uint64_t)status.st_size;
+    }
+    return size;
+}
+
+/* The system has the room of pieces [first, end) back. */
+static void give_back(struct file *file, uint64_t first, uint64_t end)
+{
+    for (uint64_t i = first; i < end && i < file->pieces; i++) {
+        disk_left += file->held[i];
+        file->held[i] = 0;
+    }
+}
+
+/* How much of a write there is room for. */
+static size_t take_room(struct file *file, size_t length, uint64_t offset)
+{
+    uint64_t end = (offset + length + DISK_PIECE - 1) / DISK_PIECE;
+
+    if (disk == DISK_WRITES) {
+        disk_left -= disk_left != 0;
+        disk_full = disk_full || disk_left == 0;
+        return disk_left ? length : 0;
+    }
+    if (end > file->pieces) {
+        file->held = need(realloc(file->held, (size_t)end));
+        memset(file->held + file->pieces, 0, (size_t)(end - file->pieces));
+        file->pieces = end;
+    }
+    for (uint64_t i = offset / DISK_PIECE; i < end; i++) {
+        if (!file->held[i] && disk_left == 0) {
+            disk_full = true;
+            return i * DISK_PIECE > offset ? (size_t)(i * DISK_PIECE - offset) : 0;
+        }
+        disk_left -= !file->held[i];
+        file->held[i] = 1;
+    }
+    return length;
+}
+
+/* ---- Files as the engine has them */
+
 static struct file *find(const struct platter_os_file *open)
 {
     for (size_t i = 0; i < file_count; i++) {
@@ -183,6 +269,8 @@ enum platter_result __wrap_platter_os_file_open(const char *path, uint32_t flags
         die("too many files");
     if (i == file_count)
         load(&files[file_count++], path);
+    if (disk == DISK_PIECES && !files[i].held)
+        find_pieces(&files[i]);
     files[i].open = *file;
     return result;
 }
@@ -199,8 +287,19 @@ void __wrap_platter_os_file_close(struct platter_os_file *file)
 enum platter_result __wrap_platter_os_file_write(struct platter_os_file *file, const void *buffer, size_t length,
                                                  uint64_t offset, struct platter_error *err)
 {
-    note(file, CHANGE_WRITE, buffer, offset, length);
-    return __real_platter_os_file_write(file, buffer, length, offset, err);
+    struct file *known = find(file);
+    size_t fits = length;
+    enum platter_result result;
+
+    if (disk == DISK_GONE)
+        return PLATTER_OK;
+    if (known && disk != DISK_ENDLESS)
+        fits = take_room(known, length, offset);
+    note(file, CHANGE_WRITE, buffer, offset, fits);
+    result = __real_platter_os_file_write(file, buffer, fits, offset, err);
+    if (result == PLATTER_OK && fits < length)
+        result = platter_error_set(err, PLATTER_E_NO_SPACE, known->path, offset + fits, "cannot be written");
+    return result;
 }
 
 enum platter_result __wrap_platter_os_file_flush(struct platter_os_file *file, struct platter_error *err)
@@ -215,6 +314,12 @@ enum platter_result __wrap_platter_os_file_flush(struct platter_os_file *file, s
 enum platter_result __wrap_platter_os_file_resize(struct platter_os_file *file, uint64_t size,
                                                   struct platter_error *err)
 {
+    struct file *known = find(file);
+
+    if (disk == DISK_GONE)
+        return PLATTER_OK;
+    if (known && disk == DISK_PIECES)
+        give_back(known, (size + DISK_PIECE - 1) / DISK_PIECE, known->pieces);
     note(file, CHANGE_RESIZE, NULL, size, 0);
     return __real_platter_os_file_resize(file, size, err);
 }
@@ -222,6 +327,12 @@ enum platter_result __wrap_platter_os_file_resize(struct platter_os_file *file, 
 enum platter_result __wrap_platter_os_file_punch(struct platter_os_file *file, uint64_t offset, uint64_t length,
                                                  struct platter_error *err)
 {
+    struct file *known = find(file);
+
+    if (disk == DISK_GONE)
+        return PLATTER_OK;
+    if (known && disk == DISK_PIECES)
+        give_back(known, (offset + DISK_PIECE - 1) / DISK_PIECE, (offset + length) / DISK_PIECE);
     note(file, CHANGE_PUNCH, NULL, offset, length);
     return __real_platter_os_file_punch(file, offset, length, err);
 }

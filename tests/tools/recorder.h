@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Stands between the engine and its files, in a program linked with --wrap for the functions of os/file.h: keeps what
- * was changed and when it was flushed, so that the files can be made to look as a power cut may have left them.
+ * was changed and when it was flushed, so that the files can be made to look as a power cut may have left them; and lets
+ * the disk become full.
  *
  * One thread at a time. Each file that is opened for writing is read whole into memory: for small images.
  */
@@ -29,6 +30,19 @@ enum recorder_mode {
 };
 
 void recorder_mode(enum recorder_mode mode);
+
+/* What the disk has room for, from now on. */
+enum recorder_disk {
+    DISK_ENDLESS,
+    DISK_PIECES, /* `left` pieces of DISK_PIECE bytes; they are taken by writes to where a file has had only zeros */
+    DISK_WRITES, /* `left` writes, wherever they go: a file system that copies on write */
+    DISK_GONE,   /* nothing reaches the files any more, and nobody is told: the process has been killed */
+};
+#define DISK_PIECE 4096u
+
+void recorder_disk(enum recorder_disk kind, uint64_t left);
+bool recorder_was_full(void); /* since the last recorder_disk() a write found no room */
+uint64_t recorder_size(void); /* of the files, together */
 size_t recorder_count(void);
 const struct change *recorder_change(size_t index);
 const char *recorder_path(size_t file);
