@@ -151,12 +151,12 @@ def other_user():
 
 
 def busy_and_unmount():
-    yield Step("hold", 30, rf'points start "{T}\points.exe hold X:\large.bin 18"')
+    yield Step("hold", 30, rf'points start "{T}\points.exe hold X:\large.bin 40"')
     yield Step("hold-wait", 30, "points sleep 3")
     yield Step("busy", 90, "platter unmount X:", "unmounting is refused while a file is open", status=BUSY, has=("in use",))
     yield Step("eject-busy", 60, "points eject X:", "so is ejecting", status=1, has=("FSCTL_LOCK_VOLUME",))
     yield Step("busy-still", 60, r"cmd type X:\echo.txt", "and the drive goes on", has=("written in the guest",))
-    yield Step("hold-over", 60, "points sleep 12")
+    yield Step("hold-over", 60, "points sleep 30")
     yield Step("unmount", 120, "platter unmount X:", "once it is closed, X: is unmounted", has=("X: is unmounted",))
     yield gone("gone", "X", "the letter is gone")
     yield Step("no-process", 30, "points ended platter.exe", "and so is the process that served it", has=("running 0",))
