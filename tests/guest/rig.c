@@ -44,7 +44,7 @@ static void open_filter(void)
         NtSetDebugFilterState(DRIVERS_COMPONENT, level, TRUE);
 }
 
-/* Not by OutputDebugString, which raises an exception: ReactOS for x86_64, compiled by gcc 12, does not come back from it. */
+/* Not by OutputDebugString, which raises an exception: ReactOS for x86_64, compiled by gcc 12, has not come back from it. */
 static void say(const char *what, const char *name, const char *more)
 {
     DbgPrint("PLATTER-GUEST %s %s %s\n", what, name, more);
