@@ -46,6 +46,19 @@ static enum platter_result read_options(const struct cli_arguments *arguments, s
     return result;
 }
 
+/* Of each kind the first: where the disk is full, thousands of writes may fail. */
+static void tell_failure(void *context, const struct platter_error *err)
+{
+    uint32_t *told = context, kind = 1u << ((unsigned)err->result & 31);
+    char text[1024], warning[1200];
+
+    if (__atomic_fetch_or(told, kind, __ATOMIC_RELAXED) & kind)
+        return;
+    (void)snprintf(warning, sizeof(warning), "%s; a client was told, and no more is said here of others like it",
+                   platter_error_text(err, text, sizeof(text)));
+    cli_warn(warning);
+}
+
 /* The first line out, so that a script can wait for it: clients may connect from now on. */
 static void announce(const struct cli_arguments *arguments, struct cli_reply *reply,
                      const struct platter_nbd_server *server, struct platter_image *image,
@@ -87,6 +100,7 @@ enum platter_result cli_serve(const struct cli_arguments *arguments, struct cli_
     struct platter_writing writing;
     struct cli_image_options image_options;
     char warning[700];
+    uint32_t told = 0;
     enum platter_result result = read_options(arguments, &options, err);
 
     if (result != PLATTER_OK)
@@ -108,6 +122,8 @@ enum platter_result cli_serve(const struct cli_arguments *arguments, struct cli_
     result = cli_image_block(arguments, image, &block, err);
     if (result != PLATTER_OK)
         goto close_image;
+    options.failed = tell_failure;
+    options.failed_context = &told;
     result = platter_nbd_server_create(block, &options, &server, err);
     if (result != PLATTER_OK)
         goto unref_block;

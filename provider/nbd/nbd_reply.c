@@ -177,8 +177,11 @@ static enum nbd_error error_of_result(enum platter_result result)
 bool nbd_answer_failure(struct nbd_worker *worker, const struct nbd_request *request, uint64_t offset,
                         const struct platter_error *err)
 {
+    const struct nbd_export *export = worker->session->export;
     char text[MAX_ERROR_TEXT];
 
+    if (export->failed)
+        export->failed(export->failed_context, err);
     platter_error_text(err, text, sizeof(text));
     return nbd_answer_error(worker, request, error_of_result(err->result), offset, text);
 }

@@ -232,6 +232,8 @@ static void fill_export(struct nbd_export *export, struct platter_block *block,
     export->block = platter_block_ref(block);
     export->size = platter_block_size(block);
     export->preferred_block = preferred < MIN_PREFERRED_BLOCK ? MIN_PREFERRED_BLOCK : preferred;
+    export->failed = options->failed;
+    export->failed_context = options->failed_context;
     export->read_only = options->read_only || !(platter_block_caps(block) & PLATTER_CAP_WRITE);
     export->threads = threads > NBD_MAX_THREADS ? NBD_MAX_THREADS : threads;
 }

@@ -28,6 +28,9 @@ struct platter_nbd_options {
     bool read_only;          /* also of a block that could be written; a block that cannot is read-only anyway */
     unsigned threads;        /* most threads of one connection; 0: a default for this machine */
     unsigned max_clients;    /* connections at once, further ones are closed at once; 0: 64 */
+    /* Told of each request that the block did not do, by any thread, by several at once; NULL: only clients are told. */
+    void (*failed)(void *context, const struct platter_error *err);
+    void *failed_context;
 };
 
 struct platter_nbd_server;

@@ -27,7 +27,9 @@ struct nbd_export {
     const char *description; /* "": none */
     uint32_t preferred_block;
     bool read_only;
-    unsigned threads; /* of one session, 1 to NBD_MAX_THREADS */
+    unsigned threads;                                               /* of one session, 1 to NBD_MAX_THREADS */
+    void (*failed)(void *context, const struct platter_error *err); /* nbd_server.h */
+    void *failed_context;
 };
 
 struct nbd_session {
