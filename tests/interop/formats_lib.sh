@@ -89,8 +89,9 @@ survives_cuts() {
     check "$1: cut at one in $cuts_step of $cuts_all changes of the file${cuts_bad:+, bad:$cuts_bad}" test -z "$cuts_bad"
 }
 
-# survives_full_disks NAME RAW [KEY=VALUE...]: the disk that $image is on becomes full while it is written to, at every piece
-# of 4 KiB or one in many of them: see tests/tools/full_disk.c. $sound_cut as below; it may end with 3, lost room only.
+# survives_full_disks NAME RAW [KEY=VALUE...]: the disk that $image, of $cuts_make, is on becomes full while it is written to, at every piece
+# of 4 KiB or one in many of them ($full_step), for each of $full_seeds: see tests/tools/full_disk.c. $sound_cut as below; it
+# may end with 3, lost room only.
 survives_full_disks() {
     full_name=$1 full_raw=$2
     shift 2
@@ -98,12 +99,15 @@ survives_full_disks() {
     [ -z "${sound_cut:-}" ] ||
         set -- "$@" "check=exec >$work/checked 2>&1; ( $sound_cut ); case \$? in 0 | 3) ;; *) exit 1 ;; esac"
     : >"$work/checked"
-    if full_told=$("$full" "$image" "$full_raw" 4 24 "$@" 2>"$work/out"); then
-        ok "$full_name: the disk becomes full anywhere: $full_told"
-    else
-        cat "$work/out" "$work/checked" | tail -20 | sed 's/^/# /'
-        not_ok "$full_name: the disk becomes full anywhere: $full_told"
-    fi
+    for full_seed in ${full_seeds:-4}; do
+        eval "$cuts_make"
+        if full_told=$("$full" "$image" "$full_raw" "$full_seed" 24 "$@" 2>"$work/out"); then
+            ok "$full_name: the disk becomes full anywhere: $full_told"
+        else
+            cat "$work/out" "$work/checked" | tail -20 | sed 's/^/# /'
+            not_ok "$full_name: the disk becomes full anywhere: $full_told"
+        fi
+    done
 }
 
 # survives_power_cuts NAME MAKE RAW [KEY=VALUE...]: MAKE makes $image, which holds what RAW does. The power fails while it is
@@ -116,7 +120,6 @@ survives_power_cuts() {
     for cuts_option in "$@"; do
         case $cuts_option in largest=*) cuts_largest=$cuts_option ;; esac
     done
-    eval "$cuts_make"
     survives_full_disks "$cuts_name" "$cuts_raw" ${cuts_largest:+"$cuts_largest"}
     eval "$cuts_make"
     if [ "${PLATTER_CUTS:-}" = every ]; then
