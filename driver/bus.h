@@ -13,7 +13,7 @@ struct _BUS
     PDEVICE_OBJECT Lower; /* next below in the stack */
 
     IO_REMOVE_LOCK
-        RemoveLock; /* held by every request while it is passed down: a filter may send one beside a REMOVE */
+    RemoveLock; /* held by every request while it is passed down: a filter may send one beside a REMOVE */
 };
 
 DRIVER_ADD_DEVICE BusAddDevice;

@@ -114,6 +114,16 @@ BOOL WINAPI CreateProcessW(LPCWSTR program, LPWSTR command, LPSECURITY_ATTRIBUTE
                   environment, folder, &plain, process);
 }
 
+/* Programs that hold a drive are told by their numbers then. */
+BOOL WINAPI QueryFullProcessImageNameW(HANDLE process, DWORD flags, LPWSTR name, DWORD *size)
+{
+    (void)process;
+    (void)flags;
+    (void)name;
+    (void)size;
+    return refuse(ERROR_CALL_NOT_IMPLEMENTED);
+}
+
 /* ---- Who one is, and the end of a session --------------------------------------------------------------------------- */
 
 /* Before UAC an administrator's processes all are what is called elevated since. */
@@ -168,6 +178,7 @@ NT52_IMPORT(InitializeProcThreadAttributeList, 16);
 NT52_IMPORT(UpdateProcThreadAttribute, 28);
 NT52_IMPORT(DeleteProcThreadAttributeList, 4);
 NT52_IMPORT(CreateProcessW, 40);
+NT52_IMPORT(QueryFullProcessImageNameW, 16);
 NT52_IMPORT(GetTokenInformation, 20);
 NT52_IMPORT(ShutdownBlockReasonCreate, 8);
 NT52_IMPORT(ShutdownBlockReasonDestroy, 4);
