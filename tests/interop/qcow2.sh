@@ -126,7 +126,7 @@ survives_power_cuts "extended L2" 'cut_image -o extended_l2=on -b small.raw -F r
 survives_power_cuts "version 2" 'cut_image -o compat=0.10 -b small.raw -F raw cut.qcow2' small.raw
 full_step=5 full_seeds="1 3" # these find it when a cluster that holds parts of several is given back by one of them twice
 survives_power_cuts "compressed" 'image=cut.qcow2; qemu-img convert -c -O qcow2 tiny.raw cut.qcow2' tiny.raw
-full_step= full_seeds=
+unset full_step full_seeds
 survives_power_cuts "with a snapshot" \
     'image=cut.qcow2; qemu-img convert -O qcow2 -o cluster_size=4096 tiny.raw cut.qcow2; qemu-img snapshot -c s cut.qcow2' \
     tiny.raw largest=65536
