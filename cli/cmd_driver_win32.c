@@ -15,6 +15,7 @@
 #define ANSWER_WITHIN_MS 10000u /* after the installation, where Windows tells what is wrong */
 #define START_WITHIN_MS 40000u  /* where it tells nothing */
 #define START_AGAIN_MS 3000u
+#define DOUBT_AFTER_MS 20000u /* what is said of a driver that does not answer: that it runs */
 #define POLL_MS 100u
 
 const struct cli_option cli_install_options[] = {
@@ -220,8 +221,8 @@ static enum platter_result remove_everything(const struct cli_devices *devices, 
 /*
  * Until the driver answers; the system starts it on a thread of its own. It gives up by itself where that takes long on a busy
  * machine (Wine's service manager: 10 seconds for a driver's host) and tells nobody, so a driver that does not answer is started
- * again. What the service manager says of it is not asked: Wine's calls one running whose host has died. Of one that runs nothing
- * comes of it.
+ * again: at once where the service manager calls it stopped, and after a while where it calls it running, for Wine's does so of one
+ * whose host has died. Not sooner: while a host is late only, the manager waits with it and this process with the manager.
  */
 static enum platter_result verify(struct state *state, const wchar_t *sys, struct platter_error *err)
 {
@@ -235,7 +236,7 @@ static enum platter_result verify(struct state *state, const wchar_t *sys, struc
         if (result != PLATTER_OK || state->answers ||
             now - began >= (state->devices.problem ? ANSWER_WITHIN_MS : START_WITHIN_MS))
             break;
-        if (now >= start_at && !state->devices.problem) {
+        if (now >= start_at && !state->devices.problem && (!state->service.running || now - began >= DOUBT_AFTER_MS)) {
             cli_service_start_driver();
             start_at = now + START_AGAIN_MS;
         }
