@@ -60,10 +60,7 @@ wine_make_template() {
     ) 9>"$wine_template.lock"
 }
 
-wine_up() {
-    wine_make_template || return 1
-    wine_prefix=$(realpath -m "$1")
-    export WINEPREFIX="$wine_prefix"
+wine_boot() {
     # What an interrupted run may have left there.
     [ ! -e "$wine_prefix" ] || wineserver -k 2>/dev/null || :
     rm -rf "$wine_prefix"
@@ -74,6 +71,19 @@ wine_up() {
     $wine_fixed wineserver -p
     # The session's first program: the driver hosts inherit its output, so it goes to a file, never into a pipe.
     timeout -k 5 120 $wine_fixed wine64 wineboot </dev/null >"$wine_prefix/driver.log" 2>&1
+}
+
+wine_up() {
+    wine_make_template || return 1
+    wine_prefix=$(realpath -m "$1")
+    export WINEPREFIX="$wine_prefix"
+    # The host of Wine's USB bus is started here and may die as told at wine_log_faults; no driver of ours is there yet.
+    for _ in 1 2 3; do
+        wine_boot || return 1
+        wine_log_faults "$wine_prefix/driver.log" >"$wine_prefix/driver.faults" && return
+        echo "# a host of Wine's own drivers died: $(head -n 1 "$wine_prefix/driver.faults")" >&2
+    done
+    return 1
 }
 
 wine_run() {

@@ -28,4 +28,23 @@ judges "and no start that succeeds" 1 "$loaded" "$fault" "$loaded"
 judges "it comes twice" 1 "$loaded" "$fault" "$loaded" "$fault" "$loaded" "$started"
 judges "it comes again later" 1 "$loaded" "$fault" "$loaded" "$started" "$loaded" "$fault" "$loaded" "$started"
 judges "a crash while it runs, and a start after it" 1 "$loaded" "$started" "$fault" "$loaded" "$started"
+
+# boots FAULTS: how wine_up gets on with a Wine whose first FAULTS starts lose a host.
+boots() (
+    mkdir -p "$work/bin" "$work/template" && touch "$work/template/.ready" "$work/template/system.reg"
+    echo "$1" >"$work/faults"
+    printf '#!/bin/sh\nread -r left <%s\necho $((left - 1)) >%s\n[ "$left" -le 0 ] || echo "%s"\n' \
+        "$work/faults" "$work/faults" "$fault" >"$work/bin/wine64"
+    printf '#!/bin/sh\n' >"$work/bin/wineserver"
+    chmod +x "$work/bin/wine64" "$work/bin/wineserver"
+    PATH=$work/bin:$PATH wine_template=$work/template
+    wine_up "$work/prefix" 2>"$work/told"
+)
+check "Wine starts" boots 0
+check "nothing is told" test ! -s "$work/told"
+check "it loses a host of its own and is started again" boots 1
+check "that is told" grep -q "died: wine: Unhandled" "$work/told"
+check "nothing of it is left in the log" wine_log_faults "$work/prefix/driver.log"
+boots 9
+check "it loses one each time: given up after three" [ $?,"$(grep -c died "$work/told"),$(cat "$work/faults")" = 1,3,6 ]
 finish
