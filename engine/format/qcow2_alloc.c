@@ -140,6 +140,26 @@ static enum platter_result extend_file(struct qcow2 *q, uint64_t clusters, struc
     return result;
 }
 
+/*
+ * Takes back what was put at the end of the file, from this cluster on, before anything points there: who is told that there is
+ * no room asks again, and that must not cost more of it each time. What cannot be taken back is room lost, no more.
+ */
+static void take_back(struct qcow2 *q, uint64_t start)
+{
+    uint64_t end = q->file_clusters;
+
+    for (uint64_t i = start; i < end; i++) {
+        uint64_t index = i / per_block(q), users;
+
+        if (index >= q->reftable_entries || !(q->reftable[index] & ~511ull))
+            continue;
+        if (platter_qcow2_refcount(q, i, &users, NULL) || (users && set_refcounts(q, i, 1, 0, NULL)))
+            return;
+    }
+    if (platter_file_resize(q->file, start << q->header.cluster_bits, NULL) == PLATTER_OK)
+        q->file_clusters = start;
+}
+
 /* Writes a refcount block in which the clusters [first, end) it covers count once. */
 static enum platter_result write_refblock(struct qcow2 *q, uint64_t at, uint64_t index, uint64_t first, uint64_t end,
                                           struct platter_error *err)
@@ -173,16 +193,18 @@ static enum platter_result add_refblock(struct qcow2 *q, uint64_t index, struct 
         return result ? result : add_refblock(q, index, err);
     }
     result = extend_file(q, cluster + 1, err);
-    if (result == PLATTER_OK)
-        result = write_refblock(q, at, index, own == index ? cluster : 0, own == index ? cluster + 1 : 0, err);
-    if (result == PLATTER_OK && own != index)
-        result = set_refcounts(q, cluster, 1, 1, err);
-    /* The block has to be there before anything points to it. */
-    if (result == PLATTER_OK)
-        result = platter_block_flush(q->file, err);
+    if (result)
+        return result;
+    /* The block has to be there before anything points to it, and so has the room for what does. */
+    if ((result = write_refblock(q, at, index, own == index ? cluster : 0, own == index ? cluster + 1 : 0, err)) ||
+        (own != index && (result = set_refcounts(q, cluster, 1, 1, err))) ||
+        (result = platter_block_settle(q->file, q->header.reftable_offset + index * 8, 8, err)) ||
+        (result = platter_block_flush(q->file, err))) {
+        take_back(q, cluster);
+        return result;
+    }
     platter_put_be64(entry, at);
-    if (result == PLATTER_OK)
-        result = platter_block_write(q->file, entry, sizeof(entry), q->header.reftable_offset + index * 8, err);
+    result = platter_block_write(q->file, entry, sizeof(entry), q->header.reftable_offset + index * 8, err);
     if (result == PLATTER_OK)
         q->reftable[index] = at;
     return result;
@@ -238,15 +260,17 @@ static enum platter_result grow_reftable(struct qcow2 *q, uint64_t index, struct
             result = write_refblock(q, table[i], i, start, end, err);
         }
         if (result)
-            goto out;
+            goto give_back;
     }
     for (uint64_t i = 0; i < tables * slots; i++)
         platter_put_be64(raw + i * 8, table[i]);
     platter_put_be64(head, (end - tables) << q->header.cluster_bits);
     platter_put_be32(head + 8, (uint32_t)tables);
     if ((result = platter_block_write(q->file, raw, (size_t)(tables * q->cluster_size), platter_be64(head), err)) ||
-        (result = platter_block_flush(q->file, err)) ||
-        (result = platter_block_write(q->file, head, sizeof(head), 48, err)) ||
+        (result = platter_block_flush(q->file, err)))
+        goto give_back;
+    /* From here on the file may point there, also after an error. */
+    if ((result = platter_block_write(q->file, head, sizeof(head), 48, err)) ||
         (result = platter_block_flush(q->file, err)))
         goto out;
     q->header.reftable_offset = platter_be64(head);
@@ -256,6 +280,9 @@ static enum platter_result grow_reftable(struct qcow2 *q, uint64_t index, struct
     q->reftable = table;
     table = NULL;
     result = platter_qcow2_release(q, old >> q->header.cluster_bits, old_clusters, err);
+    goto out;
+give_back:
+    take_back(q, start);
 out:
     free(raw);
     free(table);
